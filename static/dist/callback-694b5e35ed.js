@@ -1,0 +1,1 @@
+"use strict";(()=>{function s(e){let o=e.result==="ok",n={type:"trunkline:login",ok:o};return o||(n.error=e.result||"internal"),e.message&&(n.message=e.message),e.handoff&&(n.handoff=e.handoff),n}function i(){let e=document.body.dataset,o=e.chatOrigin,n=window.opener;!n||!o||(n.postMessage(s(e),o),window.close())}i();})();

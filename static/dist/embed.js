@@ -1,0 +1,1 @@
+"use strict";(()=>{var _="__TRUNKLINE_CHAT_ORIGIN__";})();

@@ -1,0 +1,1 @@
+export const chatOrigin = "__TRUNKLINE_CHAT_ORIGIN__";
