@@ -1,0 +1,265 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// startTimeout is how long a server may take until it answers.
+	startTimeout = 20 * time.Second
+	// stopTimeout is how long a server may take to stop before it is killed.
+	stopTimeout = 10 * time.Second
+	// startTries is how often other ports are tried when one was taken meanwhile.
+	startTries = 3
+)
+
+// Prosody is a server of our own. Its methods may be called by any goroutine,
+// one at a time.
+type Prosody struct {
+	dir     string
+	cfg     ProsodyConfig
+	c2sPort int
+	wsPort  int
+
+	mu  sync.Mutex
+	run *run // nil when not running
+}
+
+// run is one life of the process.
+type run struct {
+	process *os.Process
+	exited  chan struct{} // closed after err is set
+	err     error
+}
+
+// Launch starts a server whose configuration, data and log are in dir, which
+// must exist; data of an earlier server there is kept. It returns when the
+// server answers. Call Stop or Kill in the end.
+func Launch(ctx context.Context, dir string, cfg ProsodyConfig) (*Prosody, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("integration: %w", err)
+	}
+	p := &Prosody{dir: dir, cfg: cfg}
+	for range startTries {
+		if err = p.choosePorts(); err != nil {
+			return nil, err
+		}
+		if err = cfg.write(dir, p.c2sPort, p.wsPort); err != nil {
+			return nil, err
+		}
+		if err = p.Start(ctx); err == nil {
+			return p, nil
+		}
+		if cfg.C2SPort != 0 || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, err
+}
+
+func (p *Prosody) choosePorts() (err error) {
+	p.c2sPort = p.cfg.C2SPort
+	if p.c2sPort == 0 {
+		if p.c2sPort, err = FreePort(); err != nil {
+			return err
+		}
+	}
+	if p.cfg.WebSocket {
+		p.wsPort, err = FreePort()
+	}
+	return err
+}
+
+// Start runs the server again after Kill or Stop, on the same ports and data,
+// and returns when it answers.
+func (p *Prosody) Start(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.run != nil {
+		return errors.New("integration: prosody is already running")
+	}
+	program, err := exec.LookPath("prosody")
+	if err != nil {
+		return fmt.Errorf("integration: prosody is not installed (apt install prosody prosody-modules): %w", err)
+	}
+	// Only what this life logs can say that a port was taken.
+	before := len(p.Log())
+	r, err := spawn(program, "-F", "--config", filepath.Join(p.dir, "prosody.cfg.lua"))
+	if err != nil {
+		return err
+	}
+	p.run = r
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := p.awaitReady(ctx, r, before); err != nil {
+		p.kill()
+		return fmt.Errorf("integration: prosody did not start: %w\n%s", err, tail(p.Log(), 30))
+	}
+	return nil
+}
+
+// spawn starts the program in a goroutine that keeps its thread: Linux kills
+// the child when the thread that started it ends, and that must not be before
+// our own process does.
+func spawn(program string, args ...string) (*run, error) {
+	r := &run{exited: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		cmd := exec.Command(program, args...)
+		cmd.SysProcAttr = dieWithParent()
+		if err := cmd.Start(); err != nil {
+			started <- fmt.Errorf("integration: %w", err)
+			return
+		}
+		r.process = cmd.Process
+		started <- nil
+		r.err = cmd.Wait()
+		close(r.exited)
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// awaitReady returns when the server greets an XMPP client on our port.
+func (p *Prosody) awaitReady(ctx context.Context, r *run, logOffset int) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := p.greets(ctx)
+		if log := p.Log(); len(log) > logOffset && strings.Contains(log[logOffset:], "Failed to open server port") {
+			return errors.New("a port was taken")
+		}
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-r.exited:
+			return fmt.Errorf("the process ended: %w", r.err)
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+	}
+}
+
+// greets says whether the server answers a stream header for its domain.
+func (p *Prosody) greets(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	raw, err := Dial(ctx, p.Addr(), p.cfg.Domain)
+	if err != nil {
+		return err
+	}
+	return raw.Close()
+}
+
+// Kill ends the server as a power cut would, and waits for its end.
+func (p *Prosody) Kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kill()
+}
+
+func (p *Prosody) kill() {
+	if p.run == nil {
+		return
+	}
+	_ = p.run.process.Kill() // fails only if it has ended
+	<-p.run.exited
+	p.run = nil
+}
+
+// Stop ends the server in an orderly way, and waits for its end.
+func (p *Prosody) Stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.run == nil {
+		return
+	}
+	_ = p.run.process.Signal(syscall.SIGTERM)
+	timer := time.NewTimer(stopTimeout)
+	defer timer.Stop()
+	select {
+	case <-p.run.exited:
+		p.run = nil
+	case <-timer.C:
+		p.kill()
+	}
+}
+
+// Pause freezes the server: its sockets stay open and nothing answers.
+func (p *Prosody) Pause() error { return p.signal(syscall.SIGSTOP) }
+
+// Continue ends a Pause.
+func (p *Prosody) Continue() error { return p.signal(syscall.SIGCONT) }
+
+func (p *Prosody) signal(s os.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.run == nil {
+		return errors.New("integration: prosody is not running")
+	}
+	if err := p.run.process.Signal(s); err != nil {
+		return fmt.Errorf("integration: %w", err)
+	}
+	return nil
+}
+
+// Exited is closed when the running server has ended, for whatever reason. It
+// is nil when none is running.
+func (p *Prosody) Exited() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.run == nil {
+		return nil
+	}
+	return p.run.exited
+}
+
+// Domain is the XMPP domain.
+func (p *Prosody) Domain() string { return p.cfg.Domain }
+
+// Addr is where clients connect over TCP, "127.0.0.1:port".
+func (p *Prosody) Addr() string { return fmt.Sprintf("127.0.0.1:%d", p.c2sPort) }
+
+// WebSocketURL is Prosody's own RFC 7395 endpoint; empty unless configured.
+func (p *Prosody) WebSocketURL() string {
+	if p.wsPort == 0 {
+		return ""
+	}
+	return fmt.Sprintf("ws://127.0.0.1:%d/xmpp-websocket", p.wsPort)
+}
+
+// Log is everything that the server has logged, over all its lives.
+func (p *Prosody) Log() string {
+	b, err := os.ReadFile(filepath.Join(p.dir, "prosody.log"))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// tail is the last n lines of s.
+func tail(s string, n int) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
