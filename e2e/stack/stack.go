@@ -1,0 +1,208 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/internal/integration"
+	"github.com/trunkline-chat/trunkline/webclient/mastodon/mastodontest"
+)
+
+// Domain is the local domain of the stand-in: handles are @name@social.example
+// and chat addresses name@social.example.
+const Domain = "social.example"
+
+// Options say what a stack consists of.
+type Options struct {
+	Dir    string // where everything is kept; made when missing
+	Binary string // path of the trunkline binary
+	Module string // folder that holds mod_auth_trunkline.lua
+
+	Mode     string // what the stand-in behaves like: 4.6, 4.3 or gotosocial
+	Mastodon string // origin of a real server that takes the stand-in's place, or ""
+
+	Follows int // generated people whom each of the stand-in's people follows
+
+	NoPrivacyLists bool // Prosody without mod_privacy_lists
+	Front          bool // a TCP front that tests can cut, see [Front]
+	Control        bool // the stand-in's failure knobs by HTTP
+}
+
+// Stack is a running stack. Its parts may be stopped and started one by one.
+type Stack struct {
+	Page string // the URL to open: the Mastodon page, or the panel's own
+	Chat string // the chat origin
+
+	Mastodon       *mastodontest.Server // nil with a real server
+	Prosody        *integration.Prosody
+	Trunkline      *Trunkline
+	Front          *Front // nil unless asked for
+	mastodonOrigin string
+	secrets        secrets
+	dir            string
+	stopMastodon   func()
+}
+
+// Start starts all parts and returns when each of them answers. On an error
+// nothing is left running.
+func Start(ctx context.Context, o Options) (s *Stack, err error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("stack: %w", err)
+	}
+	p, err := choosePorts(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s = &Stack{dir: o.Dir, Chat: "http://" + loopback(p.Public)}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	m, err := s.startMastodon(ctx, o, p)
+	if err != nil {
+		return nil, err
+	}
+	if s.secrets, err = loadSecrets(ctx, o.Dir, o.Binary); err != nil {
+		return nil, err
+	}
+	if err := s.startProsody(ctx, o, p, m.domain); err != nil {
+		return nil, err
+	}
+	if o.Front {
+		if s.Front, err = newFront(loopback(p.Public), loopback(p.Inner)); err != nil {
+			return nil, fmt.Errorf("stack: %w", err)
+		}
+	}
+	return s, s.startTrunkline(ctx, o, p, m)
+}
+
+func (s *Stack) startMastodon(ctx context.Context, o Options, p ports) (instance, error) {
+	if o.Mastodon != "" {
+		m, err := realInstance(ctx, o.Mastodon)
+		s.Page = s.Chat + "/panel"
+		return m, err
+	}
+	origin := "http://" + loopback(p.Mastodon)
+	s.Mastodon = mastodontest.New(mastodontest.Options{
+		Mode:          mastodontest.Mode(o.Mode),
+		Domain:        Domain,
+		Origin:        origin,
+		EmbedUpstream: s.Chat,
+		Control:       o.Control,
+		Follows:       o.Follows,
+	})
+	if err := s.Mastodon.KeepState(filepath.Join(o.Dir, "mastodon.json")); err != nil {
+		return instance{}, fmt.Errorf("stack: %w", err)
+	}
+	_, stop, err := s.Mastodon.Listen(loopback(p.Mastodon))
+	if err != nil {
+		return instance{}, fmt.Errorf("stack: %w", err)
+	}
+	s.Page, s.mastodonOrigin, s.stopMastodon = origin+"/home", origin, stop
+	return instance{origin: origin, domain: Domain}, nil
+}
+
+func (s *Stack) startProsody(ctx context.Context, o Options, p ports, domain string) error {
+	var err error
+	s.Prosody, err = integration.Launch(ctx, filepath.Join(o.Dir, "prosody"), integration.ProsodyConfig{
+		Domain:       domain,
+		VerifyURL:    "http://" + loopback(p.Private) + "/verify",
+		VerifySecret: s.secrets.Verify,
+		ModulePath:   o.Module,
+		PrivacyLists: !o.NoPrivacyLists,
+		C2SPort:      p.XMPP,
+	})
+	if err != nil {
+		return fmt.Errorf("stack: %w", err)
+	}
+	return nil
+}
+
+func (s *Stack) startTrunkline(ctx context.Context, o Options, p ports, m instance) error {
+	config := filepath.Join(o.Dir, "trunkline.toml")
+	if err := os.WriteFile(config, []byte(configuration(o.Dir, p, s.secrets, m, o.Front)), 0o600); err != nil {
+		return fmt.Errorf("stack: %w", err)
+	}
+	log, err := os.OpenFile(filepath.Join(o.Dir, "trunkline.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("stack: %w", err)
+	}
+	s.Trunkline = &Trunkline{
+		binary: o.Binary, config: config, log: log,
+		health: "http://" + loopback(p.Private) + "/healthz",
+	}
+	return s.Trunkline.Start(ctx)
+}
+
+// Close ends everything, in the order in which people lose least: trunkline
+// first, so that its streams end properly, then Prosody, then the stand-in.
+func (s *Stack) Close() {
+	if s.Trunkline != nil {
+		s.Trunkline.Stop()
+		s.Trunkline.log.Close()
+	}
+	if s.Front != nil {
+		s.Front.Close()
+	}
+	if s.Prosody != nil {
+		s.Prosody.Stop()
+	}
+	if s.stopMastodon != nil {
+		s.stopMastodon()
+	}
+}
+
+// realInstance asks a real server for the domain of its handles.
+func realInstance(ctx context.Context, raw string) (instance, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return instance{}, fmt.Errorf("stack: %q is not the address of a Mastodon server, write https://social.example", raw)
+	}
+	origin := u.Scheme + "://" + u.Host
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	for _, path := range []string{"/api/v2/instance", "/api/v1/instance"} {
+		domain, err := instanceDomain(ctx, origin+path)
+		if err == nil {
+			return instance{origin: origin, domain: domain}, nil
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return instance{}, errors.Join(fmt.Errorf("stack: %s does not answer like a Mastodon server", origin), ctx.Err())
+}
+
+func instanceDomain(ctx context.Context, address string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("User-Agent", "Trunkline demo")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return "", err
+	}
+	return parseInstance(raw)
+}
+
+// MastodonOrigin is the stand-in's origin, "" with a real server.
+func (s *Stack) MastodonOrigin() string {
+	if s.Mastodon == nil {
+		return ""
+	}
+	return s.mastodonOrigin
+}

@@ -1,0 +1,190 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Trunkline is the binary as a process. Any goroutine may call its methods.
+type Trunkline struct {
+	binary, config, health string
+	log                    *os.File
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// Start starts the process and returns when it answers, or with what it wrote
+// to its log when it did not.
+func (t *Trunkline) Start(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cmd != nil {
+		return nil
+	}
+	cmd := exec.Command(t.binary, "serve", "--config", t.config)
+	cmd.Stdout, cmd.Stderr = t.log, t.log
+	// A group of its own keeps Ctrl-C away from it, so that the stack can end
+	// its parts in order; the death signal ends it when the stack is killed.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("stack: trunkline: %w", err)
+	}
+	t.cmd, t.done = cmd, make(chan struct{})
+	go func(done chan struct{}) { // ended by the process; joined by end
+		_ = cmd.Wait()
+		close(done)
+	}(t.done)
+	if err := t.await(ctx); err != nil {
+		t.end(syscall.SIGKILL)
+		return err
+	}
+	return nil
+}
+
+func (t *Trunkline) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.health, nil)
+		if err != nil {
+			return fmt.Errorf("stack: %w", err)
+		}
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-t.done:
+			return fmt.Errorf("stack: trunkline ended at start:\n%s", t.Log())
+		case <-ctx.Done():
+			return fmt.Errorf("stack: trunkline does not answer on %s:\n%s", t.health, t.Log())
+		case <-tick.C:
+		}
+	}
+}
+
+// Kill ends the process as a crash does.
+func (t *Trunkline) Kill() { t.lockedEnd(syscall.SIGKILL) }
+
+// Stop asks the process to end and waits; after 10 s it is killed.
+func (t *Trunkline) Stop() { t.lockedEnd(syscall.SIGTERM) }
+
+func (t *Trunkline) lockedEnd(sig syscall.Signal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end(sig)
+}
+
+func (t *Trunkline) end(sig syscall.Signal) {
+	if t.cmd == nil {
+		return
+	}
+	_ = t.cmd.Process.Signal(sig)
+	select {
+	case <-t.done:
+	case <-time.After(10 * time.Second):
+		_ = t.cmd.Process.Kill()
+		<-t.done
+	}
+	t.cmd = nil
+}
+
+// Log returns everything that trunkline has written so far.
+func (t *Trunkline) Log() string {
+	raw, err := os.ReadFile(t.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(raw)
+}
+
+// secrets are the keys of the generated configuration, kept so that a second
+// start can read what the first one sealed.
+type secrets struct {
+	Data   string `json:"data"`
+	Token  string `json:"token"`
+	Verify string `json:"verify"`
+}
+
+func loadSecrets(ctx context.Context, dir, binary string) (secrets, error) {
+	var s secrets
+	file := filepath.Join(dir, "secrets.json")
+	raw, err := os.ReadFile(file)
+	if err == nil {
+		return s, json.Unmarshal(raw, &s)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("stack: %w", err)
+	}
+	for _, p := range []*string{&s.Data, &s.Token, &s.Verify} {
+		out, err := exec.CommandContext(ctx, binary, "config", "secret").Output()
+		if err != nil {
+			return s, fmt.Errorf("stack: %s config secret: %w", binary, err)
+		}
+		*p = string(bytes.TrimSpace(out))
+	}
+	raw, err = json.Marshal(s)
+	if err != nil {
+		return s, fmt.Errorf("stack: %w", err)
+	}
+	return s, os.WriteFile(file, raw, 0o600)
+}
+
+// configuration is trunkline.toml of the stack.
+func configuration(dir string, p ports, s secrets, m instance, front bool) string {
+	listen := p.Public
+	if front {
+		listen = p.Inner
+	}
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("[server]\npublic_url = %q\nlisten = %q\nprivate_listen = %q", "http://"+loopback(p.Public), loopback(listen), loopback(p.Private))
+	line("[mastodon]\nurl = %q\ndomain = %q", m.origin, m.domain)
+	line("[xmpp]\ndomain = %q\naddress = %q\ntls = \"plain\"", m.domain, loopback(p.XMPP))
+	line("[store]\nurl = %q", "sqlite:"+filepath.Join(dir, "trunkline.db"))
+	line("[secrets]\ndata_keys = [%q]\ntoken_key = %q\nverify_secret = %q", s.Data, s.Token, s.Verify)
+	line("[log]\nlevel = \"debug\"")
+	return b.String()
+}
+
+// instance is the Mastodon side as the configuration needs it.
+type instance struct{ origin, domain string }
+
+// parseInstance finds the domain in an instance document: "domain" in version
+// 2, "uri" in version 1, which may be a URL on servers other than Mastodon.
+func parseInstance(raw []byte) (string, error) {
+	var doc struct{ Domain, URI string }
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return "", fmt.Errorf("stack: instance: %w", err)
+	}
+	domain := doc.Domain
+	if domain == "" {
+		domain = doc.URI
+	}
+	if _, host, found := strings.Cut(domain, "://"); found {
+		domain = host
+	}
+	domain, _, _ = strings.Cut(strings.TrimSuffix(domain, "/"), ":")
+	if domain == "" {
+		return "", errors.New("stack: instance: no domain")
+	}
+	return strings.ToLower(domain), nil
+}

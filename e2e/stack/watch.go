@@ -1,0 +1,112 @@
+package stack
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/internal/integration"
+	"github.com/trunkline-chat/trunkline/internal/sqldb"
+	"github.com/trunkline-chat/trunkline/tokens"
+)
+
+// Native logs a person in straight at the XMPP server, as an app on their phone
+// would, with a credential of their own. Nothing of it runs through the gateway,
+// so it sees what others can see. The person must have logged in once.
+func (s *Stack) Native(ctx context.Context, username string) (*Native, error) {
+	password, err := s.Password(ctx, username)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := integration.Dial(ctx, s.Prosody.Addr(), s.Prosody.Domain())
+	if err != nil {
+		return nil, err
+	}
+	if err := raw.Login(ctx, username, password); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	if err := raw.Bind(ctx, "phone"); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	if err := raw.Send(ctx, "<presence/>"); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	n := &Native{raw: raw}
+	n.wg.Go(n.read)
+	return n, nil
+}
+
+// Password issues a credential for a person from the running instance's
+// database, beside the service and with its keys.
+func (s *Stack) Password(ctx context.Context, username string) (string, error) {
+	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(s.dir, "trunkline.db"))
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	key, err := base64.RawURLEncoding.DecodeString(s.secrets.Token)
+	if err != nil {
+		return "", fmt.Errorf("stack: token key: %w", err)
+	}
+	service, err := tokens.New(tokens.Config{DB: db, Key: key})
+	if err != nil {
+		return "", err
+	}
+	var account string
+	err = db.QueryRowContext(ctx, "SELECT id FROM accounts WHERE username = $1", username).Scan(&account)
+	if err != nil {
+		return "", fmt.Errorf("stack: account %s: %w", username, err)
+	}
+	_, secret, err := service.IssueInternal(ctx, account)
+	return secret, err
+}
+
+// Native is a person's session at the XMPP server itself. It records what it
+// sees. Any goroutine may call its methods.
+type Native struct {
+	raw *integration.Raw
+	wg  sync.WaitGroup
+
+	mu   sync.Mutex
+	seen []Seen
+}
+
+// Seen is one stanza with the time at which it came.
+type Seen struct {
+	At  time.Time `json:"at"`
+	XML string    `json:"xml"`
+}
+
+func (n *Native) read() {
+	for {
+		e, err := n.raw.Next(context.Background()) // ended by Close
+		if err != nil {
+			return
+		}
+		n.mu.Lock()
+		n.seen = append(n.seen, Seen{At: time.Now(), XML: e.XML})
+		n.mu.Unlock()
+	}
+}
+
+// Send sends a stanza as it is.
+func (n *Native) Send(ctx context.Context, xml string) error { return n.raw.Send(ctx, xml) }
+
+// Seen returns all stanzas so far.
+func (n *Native) Seen() []Seen {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]Seen{}, n.seen...)
+}
+
+// Close cuts the connection.
+func (n *Native) Close() {
+	n.raw.Close()
+	n.wg.Wait()
+}
