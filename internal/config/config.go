@@ -1,0 +1,163 @@
+// Package config is the one place where Trunkline's configuration is described.
+//
+// Config is a typed struct whose tags hold everything else that is said about a
+// key: its TOML name, its default, its documentation and an example. The
+// commented example file is written from those tags, and so is the list of
+// known keys: a key that the struct does not know is a mistake, not a comment.
+//
+// Load reads one file and reports every mistake in it at once, each by its key,
+// its line and what to do about it. What Load returns without an error is
+// complete: defaults are filled in, secrets are read, and URLs are in the one
+// spelling that the rest of the program compares them in.
+//
+// A secret may stand in the file itself (token_key), in a file that the
+// configuration names (token_key_file), or in a credential that systemd hands
+// over ($CREDENTIALS_DIRECTORY/token_key). It is kept in the type Secret, which
+// prints as *** wherever it is formatted, logged or marshalled.
+//
+// The package reads no clock, keeps no state and starts no goroutine.
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config is the whole configuration. The zero value is not usable: get one from
+// Load or Parse.
+//
+// Tags: toml is the key; default is its default as a TOML value, and a key
+// without one is required; example is the value that the example file shows, as
+// a TOML value, where it shows another than the default; doc is its
+// documentation, one paragraph per line.
+type Config struct {
+	Server   Server   `toml:"server" doc:"Where Trunkline listens, and what browsers call it."`
+	Mastodon Mastodon `toml:"mastodon" doc:"The Mastodon server whose people chat here. Any server with Mastodon's API will do."`
+	XMPP     XMPP     `toml:"xmpp" doc:"The XMPP server behind the gateway."`
+	Store    Store    `toml:"store" doc:"Where sessions, credentials and consent are kept."`
+	Secrets  Secrets  `toml:"secrets" doc:"Keys. Make each one with: trunkline config secret\nA secret may be written here (token_key = \"…\"), in a file that is named here (token_key_file = \"/path\"), or be given by systemd as a credential of the same name (LoadCredential=token_key:/path); then it is left out here."`
+	Session  Session  `toml:"session" doc:"How long a browser stays signed in."`
+	Log      Log      `toml:"log" doc:"What is logged to standard error. Passwords, tokens and messages never are."`
+
+	// Warnings are remarks on a configuration that works: each names a key
+	// and says what would be better.
+	Warnings Mistakes `toml:"-"`
+}
+
+// Server is the section [server].
+type Server struct {
+	PublicURL             string   `toml:"public_url" example:"'https://chat.example.org'" doc:"The chat origin: the address of this service as browsers see it. Use a name of its own on the same site as Mastodon, such as chat.example.org beside example.org. https:// is required; http:// is for tests on this machine only (127.0.0.1, ::1, localhost)."`
+	Listen                string   `toml:"listen" default:"'127.0.0.1:8080'" doc:"The public listener, HOST:PORT or unix:/path. A reverse proxy with TLS stands before it. Port 0 picks a free one, which the log names."`
+	PrivateListen         string   `toml:"private_listen" default:"'127.0.0.1:8081'" doc:"The private listener, HOST:PORT or unix:/path: the XMPP server asks here whether a password is right (/verify); /metrics, /healthz and /readyz are here too. It must be a loopback address or a Unix socket."`
+	InsecurePrivateListen bool     `toml:"insecure_private_listen" default:"false" doc:"Allow private_listen to be reached from other machines. Passwords then cross the network unencrypted unless you encrypt it yourself."`
+	TrustedProxies        []string `toml:"trusted_proxies" default:"['127.0.0.1/32', '::1/128']" doc:"Addresses or networks of the reverse proxies whose X-Forwarded-For is believed."`
+}
+
+// Mastodon is the section [mastodon].
+type Mastodon struct {
+	URL          string   `toml:"url" example:"'https://example.org'" doc:"The address of the Mastodon web site, without a path."`
+	Domain       string   `toml:"domain" default:"''" example:"'example.org'" doc:"The domain in people's handles (LOCAL_DOMAIN). Empty: the host in url."`
+	AppName      string   `toml:"app_name" default:"'Trunkline'" doc:"The name under which Trunkline registers itself at Mastodon. People see it when they are asked to allow the login."`
+	MediaOrigins []string `toml:"media_origins" default:"[]" example:"['https://files.example.org']" doc:"Further origins that avatars may be loaded from, such as Mastodon's media host."`
+}
+
+// XMPP is the section [xmpp].
+type XMPP struct {
+	Domain         string `toml:"domain" default:"''" example:"'example.org'" doc:"The domain of the chat addresses. Empty: the same as mastodon.domain, so that a chat address reads like the handle."`
+	Address        string `toml:"address" default:"''" example:"'127.0.0.1:5222'" doc:"HOST:PORT of the XMPP server's client port. Empty: looked up in DNS (SRV records of the domain)."`
+	TLS            string `toml:"tls" default:"'starttls'" doc:"How the connection to the XMPP server is protected: 'starttls'; 'direct' (TLS from the first byte); 'plain' (none; only to a loopback address); 'insecure-plain' (none, to any address: passwords cross the network unencrypted)."`
+	MaxStanzaBytes int64  `toml:"max_stanza_bytes" default:"262144" doc:"The largest stanza that passes, in bytes. Not more than the XMPP server accepts; Prosody's own default is 262144."`
+}
+
+// Store is the section [store].
+type Store struct {
+	URL string `toml:"url" default:"'sqlite:/var/lib/trunkline/trunkline.db'" doc:"The database: sqlite: and the absolute path of a file. The folder must exist and be writable for Trunkline only."`
+}
+
+// Secrets is the section [secrets]. DataKeys and TokenKey hold 32 bytes each,
+// base64url-encoded; Bytes decodes them.
+type Secrets struct {
+	DataKeys     []Secret `toml:"data_keys" doc:"The keys that encrypt Mastodon's tokens in the database. The first one encrypts, all of them decrypt: to change the key put a new one first and keep the old one. As a file or credential: one key per line."`
+	TokenKey     Secret   `toml:"token_key" doc:"The key for the stored hashes of chat passwords. Changing it makes every chat password invalid at once."`
+	VerifySecret Secret   `toml:"verify_secret" doc:"What the XMPP server shows when it asks about a password (trunkline_secret in Prosody's configuration)."`
+}
+
+// Session is the section [session].
+type Session struct {
+	Idle      Duration `toml:"idle" default:"'14d'" doc:"A browser that was away for this long has to sign in again. Units: d, h, m, s."`
+	Absolute  Duration `toml:"absolute" default:"'90d'" doc:"A browser has to sign in again after this long in any case."`
+	CrossSite bool     `toml:"cross_site" default:"false" doc:"Set this if the chat origin is on another site than Mastodon (chat.example.net beside example.org). The session cookie is then sent in a frame of another site (SameSite=None; Partitioned), which some browsers still refuse. Better: use a subdomain of Mastodon's site."`
+}
+
+// Log is the section [log].
+type Log struct {
+	Level  string `toml:"level" default:"'info'" doc:"debug, info, warn or error."`
+	Format string `toml:"format" default:"'text'" doc:"text or json."`
+}
+
+// InstanceHost returns the host of the Mastodon web site, without a port.
+func (c *Config) InstanceHost() string {
+	u, err := url.Parse(c.Mastodon.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// WebSocketURL returns the address of the gateway as browsers see it: the chat
+// origin with ws or wss, and the path /xmpp-websocket.
+func (c *Config) WebSocketURL() string {
+	return "ws" + strings.TrimPrefix(c.Server.PublicURL, "http") + "/xmpp-websocket"
+}
+
+// TrustedProxies returns server.trusted_proxies as prefixes; a single address
+// is a prefix of full length.
+func (c *Config) TrustedProxies() []netip.Prefix {
+	var list []netip.Prefix
+	for _, s := range c.Server.TrustedProxies {
+		if p, err := parsePrefix(s); err == nil {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// Network splits a listen address into what net.Listen takes: "tcp" and
+// HOST:PORT, or "unix" and the path.
+func Network(listen string) (network, address string) {
+	if path, ok := strings.CutPrefix(listen, "unix:"); ok {
+		return "unix", path
+	}
+	return "tcp", listen
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if strings.Contains(s, "/") {
+		p, err := netip.ParsePrefix(s)
+		return p.Masked(), err
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return netip.PrefixFrom(a, a.BitLen()), nil
+}
+
+// isLoopback tells whether a host names this machine and nothing else.
+func isLoopback(host string) bool {
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// Duration is a time.Duration that is written with days too: 14d, 36h, 90m.
+type Duration time.Duration
+
+// Std returns d as the standard library's type.
+func (d Duration) Std() time.Duration { return time.Duration(d) }

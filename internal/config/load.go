@@ -1,0 +1,177 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Source is where a configuration and its secrets come from.
+type Source struct {
+	Name     string                       // how mistakes call it
+	Text     []byte                       // the TOML document
+	Env      func(name string) string     // CREDENTIALS_DIRECTORY is asked for
+	ReadFile func(string) ([]byte, error) // reads secret files; os.ReadFile when nil
+}
+
+// Load reads the configuration file at path; env is os.Getenv or a double.
+//
+// The error is Mistakes when the file could be read and is not right, and wraps
+// the system's error when it could not be read.
+func Load(path string, env func(string) string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	r := newReader(Source{Name: path, Text: text, Env: env})
+	cfg, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	r.warnOfOpenFiles(path)
+	cfg.Warnings = r.warnings.sorted()
+	return cfg, nil
+}
+
+// Parse reads a configuration from src. The error is Mistakes.
+func Parse(src Source) (*Config, error) { return newReader(src).read() }
+
+func newReader(src Source) *reader {
+	if src.ReadFile == nil {
+		src.ReadFile = os.ReadFile
+	}
+	if src.Env == nil {
+		src.Env = func(string) string { return "" }
+	}
+	return &reader{src: src, lines: map[string]int{}, bad: map[string]bool{}}
+}
+
+func (r *reader) read() (*Config, error) {
+	cfg := r.decode()
+	if !r.broken {
+		r.readSecrets(cfg)
+		r.check(cfg)
+	}
+	if len(r.mistakes) > 0 {
+		return nil, r.mistakes.sorted()
+	}
+	cfg.Warnings = r.warnings.sorted()
+	return cfg, nil
+}
+
+// reader collects what is found in one source.
+type reader struct {
+	src      Source
+	doc      map[string]any
+	lines    map[string]int  // "server.listen" → line
+	bad      map[string]bool // keys that a mistake was noted for
+	mistakes Mistakes
+	warnings Mistakes
+	broken   bool // not TOML at all
+}
+
+// mistake notes one mistake of a key; later checks leave that key alone.
+func (r *reader) mistake(key, problem, advice string) {
+	r.bad[key] = true
+	r.mistakes = append(r.mistakes, Mistake{r.src.Name, r.lines[key], key, problem, advice})
+}
+
+func (r *reader) warn(key, problem, advice string) {
+	r.warnings = append(r.warnings, Mistake{r.src.Name, r.lines[key], key, problem, advice})
+}
+
+// readSecrets fills in the secrets that are not written in the document itself:
+// from KEY_file, else from systemd's credentials.
+func (r *reader) readSecrets(cfg *Config) {
+	one := func(key string, dst *Secret) {
+		if text, ok := r.secretText(key, !dst.IsZero()); ok {
+			*dst = Secret{strings.TrimSpace(text)}
+		}
+	}
+	one("token_key", &cfg.Secrets.TokenKey)
+	one("verify_secret", &cfg.Secrets.VerifySecret)
+	if text, ok := r.secretText("data_keys", len(cfg.Secrets.DataKeys) > 0); ok {
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); line != "" {
+				cfg.Secrets.DataKeys = append(cfg.Secrets.DataKeys, Secret{line})
+			}
+		}
+	}
+}
+
+// secretText finds the text of a secret outside the document. ok is false when
+// the secret is inline, or when there is none, or when a mistake was noted.
+func (r *reader) secretText(name string, inline bool) (text string, ok bool) {
+	key := "secrets." + name
+	section, _ := r.doc["secrets"].(map[string]any)
+	path, _ := section[name+"_file"].(string)
+	switch {
+	case r.bad[key] || r.bad[key+"_file"]:
+		r.bad[key] = true
+		return "", false
+	case inline && path != "":
+		r.mistake(key, "is set twice, here and as "+name+"_file", "keep one of the two")
+		return "", false
+	case inline:
+		return "", false
+	case path != "":
+		b, err := r.src.ReadFile(path)
+		if err != nil {
+			r.mistake(key+"_file", "cannot be read: "+cause(err), "make the file, readable for Trunkline's user only")
+			r.bad[key] = true
+			return "", false
+		}
+		return r.nonEmpty(key, path, b)
+	}
+	dir := r.src.Env("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return "", false
+	}
+	path = filepath.Join(dir, name)
+	b, err := r.src.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false
+	}
+	if err != nil {
+		r.mistake(key, "cannot be read from systemd's credential: "+cause(err), "see LoadCredential= in the unit")
+		return "", false
+	}
+	return r.nonEmpty(key, path, b)
+}
+
+// nonEmpty refuses an empty secret file by its own name rather than as missing.
+func (r *reader) nonEmpty(key, path string, b []byte) (string, bool) {
+	if len(bytes.TrimSpace(b)) == 0 {
+		r.mistake(key, "is empty in "+path, "fill it with: trunkline config secret > "+path)
+		return "", false
+	}
+	return string(b), true
+}
+
+// cause returns what the system said, without the path that the caller names.
+func cause(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Path + ": " + pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// warnOfOpenFiles warns of files with secrets in them that everybody on the
+// machine may read. path is the file of the configuration itself.
+func (r *reader) warnOfOpenFiles(path string) {
+	section, _ := r.doc["secrets"].(map[string]any)
+	for name := range section {
+		file := path
+		if strings.HasSuffix(name, "_file") {
+			file, _ = section[name].(string)
+		}
+		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
+			r.warn("secrets."+name, "is a secret in a file that everybody on this machine may read", "run: chmod 600 "+file)
+		}
+	}
+}
