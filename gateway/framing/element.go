@@ -1,0 +1,87 @@
+package framing
+
+import "iter"
+
+// Element is one XML element and, as far as Limits.TreeDepth reaches, what is in it. It must not be changed.
+// Its strings share memory with one copy of the frame: clone what outlives the frame.
+type Element struct {
+	// Raw is exactly this element, from '<' to '>'. For the element that ParseFrame or Splitter returned it is complete
+	// in itself: every prefix is declared in it. For those below it is a part of that, and may rest on declarations outside.
+	Raw   []byte
+	Name  Name
+	Attrs []Attr
+
+	// Depth is how deeply elements nest, this one counting 1. Known only for the element that was returned.
+	Depth int
+
+	root        *Element
+	first, next *Element
+	last        *Element // while parsing
+	start, end  int      // in root.Raw
+	open, shut  int      // end of the start tag, start of the end tag, in root.Raw; equal to end in an empty-element tag
+}
+
+// Is reports whether e has this namespace and local name.
+func (e *Element) Is(space, local string) bool { return e.Name.Local == local && e.Name.Space == space }
+
+// Attr returns the value of the attribute without namespace called local, "" when there is none.
+func (e *Element) Attr(local string) string {
+	v, _ := e.Lookup(local)
+	return v
+}
+
+// Lookup is Attr that can tell an empty attribute from none.
+func (e *Element) Lookup(local string) (value string, ok bool) {
+	for i := range e.Attrs {
+		if a := &e.Attrs[i]; a.Name.Local == local && a.Name.Space == "" {
+			return a.Value, true
+		}
+	}
+	return "", false
+}
+
+// ID, Type, To, From and Lang are the common attributes of RFC 6120 §8.1, "" when missing.
+func (e *Element) ID() string   { return e.Attr("id") }
+func (e *Element) Type() string { return e.Attr("type") }
+func (e *Element) To() string   { return e.Attr("to") }
+func (e *Element) From() string { return e.Attr("from") }
+
+// Lang is xml:lang.
+func (e *Element) Lang() string {
+	for i := range e.Attrs {
+		if a := &e.Attrs[i]; a.Name.Local == "lang" && a.Name.Space == NSXML {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// Children yields the direct child elements in their order.
+func (e *Element) Children() iter.Seq[*Element] {
+	return func(yield func(*Element) bool) {
+		for c := e.first; c != nil; c = c.next {
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// Child returns the first direct child with this name, nil when there is none. Space "*" means any namespace.
+func (e *Element) Child(space, local string) *Element {
+	for c := e.first; c != nil; c = c.next {
+		if c.Name.Local == local && (space == "*" || c.Name.Space == space) {
+			return c
+		}
+	}
+	return nil
+}
+
+// First returns the first direct child, nil when there is none.
+func (e *Element) First() *Element { return e.first }
+
+// IsStanza reports whether e is a message, presence or iq of RFC 6120 §8: what XEP-0198 counts.
+func (e *Element) IsStanza() bool {
+	return e.Name.Space == NSClient &&
+		(e.Name.Local == "message" || e.Name.Local == "presence" || e.Name.Local == "iq")
+}
