@@ -41,6 +41,7 @@ CREATE TABLE revocations (
     at      INTEGER NOT NULL
 );
 CREATE INDEX revocations_at ON revocations (at);
+CREATE INDEX revocations_subject ON revocations (kind, subject);
 
 -- Our OAuth application at each Mastodon server.
 CREATE TABLE mastodon_apps (

@@ -1,0 +1,124 @@
+package tokens
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/internal/sqldb"
+)
+
+const (
+	// Unused is how long a temporary credential waits for its first use.
+	Unused = 2 * time.Minute
+	// AfterUse is how long it lives on after its first success.
+	AfterUse = 10 * time.Second
+
+	// MaxSecretBytes bounds what is looked at as a secret: Prosody cuts at 1,023.
+	MaxSecretBytes = 1000
+
+	minKeyBytes = 32
+)
+
+var (
+	// ErrUnknownAccount means that nobody with this account id has logged in.
+	ErrUnknownAccount = errors.New("tokens: unknown account")
+	// ErrSuspended means that the account is suspended and gets no credential.
+	ErrSuspended = errors.New("tokens: the account is suspended")
+	// ErrSessionEnded means that the session was revoked and gets no credential.
+	ErrSessionEnded = errors.New("tokens: the session has ended")
+)
+
+// RateLimitError says that too many credentials were asked for.
+type RateLimitError struct{ after time.Duration }
+
+func (e *RateLimitError) Error() string {
+	return fmt.Sprintf("tokens: too many credentials asked for; try again in %s", e.after)
+}
+
+// RetryAfter is how long to wait, more than zero and a whole number of seconds.
+func (e *RateLimitError) RetryAfter() time.Duration { return e.after }
+
+// Config is what a Service needs. DB and Key are required.
+type Config struct {
+	DB *sqldb.DB
+
+	// Key keys the hashes; at least 32 bytes, from the configuration. Under
+	// another key all credentials are void.
+	Key []byte
+
+	// AccountLimit and SessionLimit bound IssueTemporary; the zero value is the
+	// default of 60 at once and one more per second for each account, 20 at once
+	// and one more in 3 seconds for each session.
+	AccountLimit, SessionLimit Limit
+
+	// OnRevoked is called by Run, one call at a time, for each revocation in the
+	// order of the feed. kind is "credential", "session" or "account", subject
+	// its id. It should return quickly.
+	OnRevoked func(kind, subject, reason string)
+
+	Now  func() time.Time // time.Now if nil
+	Rand io.Reader        // crypto/rand if nil
+	Log  *slog.Logger     // nothing is logged if nil
+}
+
+// Service issues, verifies and revokes. Any goroutine may call any method.
+type Service struct {
+	db       *sqldb.DB
+	key      []byte
+	now      func() time.Time
+	rand     io.Reader
+	log      *slog.Logger
+	revoked  func(kind, subject, reason string)
+	accounts *limiter
+	sessions *limiter
+	wake     chan struct{} // a token: the feed has something new
+}
+
+// New checks the configuration and returns a Service. It touches neither the
+// database nor the clock.
+func New(c Config) (*Service, error) {
+	switch {
+	case c.DB == nil:
+		return nil, errors.New("tokens: no database given")
+	case len(c.Key) < minKeyBytes:
+		return nil, fmt.Errorf("tokens: the key has %d bytes, it needs at least %d", len(c.Key), minKeyBytes)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.OnRevoked == nil {
+		c.OnRevoked = func(string, string, string) {}
+	}
+	accounts, err := newLimiter(c.AccountLimit, Limit{Burst: 60, Every: time.Second})
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := newLimiter(c.SessionLimit, Limit{Burst: 20, Every: 3 * time.Second})
+	if err != nil {
+		return nil, err
+	}
+	return &Service{
+		db: c.DB, key: append([]byte(nil), c.Key...), now: c.Now, rand: c.Rand, log: c.Log,
+		revoked: c.OnRevoked, accounts: accounts, sessions: sessions, wake: make(chan struct{}, 1),
+	}, nil
+}
+
+// hash is what is stored of a secret.
+func (s *Service) hash(secret string) []byte {
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write([]byte("trunkline credential 1\x00"))
+	mac.Write([]byte(secret))
+	return mac.Sum(nil)
+}
