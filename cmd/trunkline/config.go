@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"flag"
+	"fmt"
+
+	"github.com/trunkline-chat/trunkline/internal/config"
+)
+
+func configCommand() command {
+	return command{
+		name:    "config",
+		args:    "example | check [--config FILE] | secret",
+		summary: "write an example configuration, check one, or make a key",
+		text: `  example   print the complete configuration with comments and defaults
+  check     read FILE (` + defaultConfig + `) and explain every mistake
+            by its key; nothing is started and nothing is changed
+  secret    print a new random key, for each key in [secrets]`,
+		run: runConfig,
+	}
+}
+
+func runConfig(c *call) int {
+	if len(c.args) == 0 {
+		return c.misused("config needs a word: example, check or secret")
+	}
+	word, rest := c.args[0], c.args[1:]
+	switch word {
+	case "example":
+		return c.plain("config example", rest, func() ([]byte, error) {
+			var b bytes.Buffer
+			err := config.WriteExample(&b)
+			return b.Bytes(), err
+		})
+	case "secret":
+		return c.plain("config secret", rest, func() ([]byte, error) {
+			key, err := config.NewKey(rand.Reader)
+			return []byte(key + "\n"), err
+		})
+	case "check":
+		return c.checkConfig(rest)
+	}
+	return c.misused(fmt.Sprintf("config has no word %q, it has example, check and secret", word))
+}
+
+// plain prints what make returns; the command takes nothing.
+func (c *call) plain(cmd string, args []string, make func() ([]byte, error)) int {
+	words, ok := c.parse("config", args, func(*flag.FlagSet) {})
+	if !ok {
+		return exitUsage
+	}
+	if len(words) > 0 {
+		return c.misused(cmd + " takes no arguments")
+	}
+	out, err := make()
+	if err == nil {
+		_, err = c.stdout.Write(out)
+	}
+	if err != nil {
+		return c.failed(err)
+	}
+	return exitOK
+}
+
+func (c *call) checkConfig(args []string) int {
+	cfg, words, code := c.configured("config", args)
+	if code != exitOK {
+		return code
+	}
+	if len(words) > 0 {
+		return c.misused("config check takes the file as --config FILE")
+	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintln(c.stderr, w.Error())
+	}
+	fmt.Fprintf(c.stdout, "The configuration is right. People chat as NAME@%s at %s.\n", cfg.XMPP.Domain, cfg.Server.PublicURL)
+	return exitOK
+}

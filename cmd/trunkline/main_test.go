@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/trunkline-chat/trunkline/internal/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start runs the program as the shell would.
+func start(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, &out, &errs, func(string) string { return "" })
+	return code, out.String(), errs.String()
+}
+
+func TestHelp(t *testing.T) {
+	code, overview, stderr := start(t, "help")
+	assert.Equal(t, exitOK, code)
+	assert.Empty(t, stderr)
+	for _, cmd := range commands() {
+		assert.Contains(t, overview, "\n  "+cmd.name+" ")
+		for _, args := range [][]string{{"help", cmd.name}, {cmd.name, "--help"}, {cmd.name, "-h"}} {
+			code, out, stderr := start(t, args...)
+			assert.Equal(t, exitOK, code, args)
+			assert.Empty(t, stderr)
+			assert.True(t, strings.HasPrefix(out, "Usage: trunkline "+cmd.name), out)
+			assert.Contains(t, out, cmd.summary)
+		}
+	}
+	for _, args := range [][]string{{"--help"}, {"-h"}} {
+		_, out, _ := start(t, args...)
+		assert.Equal(t, overview, out)
+	}
+	code, out, stderr := start(t)
+	assert.Equal(t, exitUsage, code, "nothing was asked")
+	assert.Empty(t, out)
+	assert.Equal(t, overview, stderr)
+}
+
+func TestMisuse(t *testing.T) {
+	for _, tc := range []struct{ args, says string }{
+		{"sreve", `there is no command "sreve"`},
+		{"help sreve", `there is no command "sreve"`},
+		{"help config version", "one command at a time"},
+		{"version now", "takes no arguments"},
+		{"config", "example, check or secret"},
+		{"config edit", `no word "edit"`},
+		{"config secret 3", "takes no arguments"},
+		{"config example --config x", "-config"},
+		{"config check --confg x", "-confg"},
+		{"config check trunkline.toml", "--config FILE"},
+	} {
+		args := strings.Fields(tc.args)
+		if tc.args == "config check trunkline.toml" {
+			args = append(args, "--config", writeConfig(t, ""))
+		}
+		code, out, stderr := start(t, args...)
+		assert.Equal(t, exitUsage, code, tc.args)
+		assert.Empty(t, out, tc.args)
+		assert.Contains(t, stderr, tc.says, tc.args)
+		assert.Contains(t, stderr, "trunkline help", "each says where help is")
+	}
+}
+
+func TestVersion(t *testing.T) {
+	for _, arg := range []string{"version", "--version"} {
+		code, out, stderr := start(t, arg)
+		assert.Equal(t, exitOK, code)
+		assert.Empty(t, stderr)
+		assert.Regexp(t, `^trunkline \S+.* \(go1\.\d+\S*, \w+/\w+\)\n$`, out)
+	}
+}
+
+func TestConfigExample(t *testing.T) {
+	var want bytes.Buffer
+	require.NoError(t, config.WriteExample(&want))
+	code, out, stderr := start(t, "config", "example")
+	assert.Equal(t, exitOK, code)
+	assert.Empty(t, stderr)
+	assert.Equal(t, want.String(), out)
+}
+
+func TestConfigSecret(t *testing.T) {
+	seen := map[string]bool{}
+	for range 3 {
+		code, out, stderr := start(t, "config", "secret")
+		require.Equal(t, exitOK, code)
+		assert.Empty(t, stderr)
+		_, err := config.NewSecret(strings.TrimSpace(out)).Bytes()
+		require.NoError(t, err, out)
+		assert.False(t, seen[out], "each one is new")
+		seen[out] = true
+	}
+}
+
+// writeConfig writes a configuration that is right, with lines added to it,
+// and returns its path.
+func writeConfig(t *testing.T, lines string) string {
+	t.Helper()
+	keys := ""
+	for _, name := range []string{"data_keys", "token_key", "verify_secret"} {
+		_, key, _ := start(t, "config", "secret")
+		value := `"` + strings.TrimSpace(key) + `"`
+		if name == "data_keys" {
+			value = "[" + value + "]"
+		}
+		keys += name + " = " + value + "\n"
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "trunkline.toml")
+	text := `[server]
+public_url = "http://127.0.0.1:8080"
+listen = "127.0.0.1:0"
+private_listen = "127.0.0.1:0"
+[mastodon]
+url = "http://127.0.0.1:3000"
+domain = "social.example"
+[xmpp]
+address = "127.0.0.1:5222"
+tls = "plain"
+[store]
+url = "sqlite:` + filepath.Join(dir, "trunkline.db") + `"
+[secrets]
+` + keys + lines
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestConfigCheck(t *testing.T) {
+	code, out, stderr := start(t, "config", "check", "--config", writeConfig(t, ""))
+	assert.Equal(t, exitOK, code, stderr)
+	assert.Empty(t, stderr)
+	assert.Contains(t, out, "NAME@social.example")
+
+	path := writeConfig(t, "[log]\nlevel = \"loud\"\nfromat = \"text\"\n")
+	code, out, stderr = start(t, "config", "check", "--config="+path)
+	assert.Equal(t, exitFailed, code)
+	assert.Empty(t, out)
+	assert.Regexp(t, `(?m)^`+regexp.QuoteMeta(path)+`:\d+: log\.level is "loud"; choose one of: debug, info, warn, error$`, stderr)
+	assert.Contains(t, stderr, "did you mean log.format?")
+	assert.Contains(t, stderr, "trunkline: 2 mistakes in the configuration")
+
+	code, _, stderr = start(t, "config", "check", "--config", filepath.Join(t.TempDir(), "none.toml"))
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, stderr, "no such file")
+	assert.Contains(t, stderr, "trunkline config example >")
+
+	path = writeConfig(t, "")
+	require.NoError(t, os.Chmod(path, 0o644))
+	code, _, stderr = start(t, "config", "check", "--config", path)
+	assert.Equal(t, exitOK, code)
+	assert.Contains(t, stderr, "chmod 600 "+path, "a remark, and yet it is right")
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	var errs bytes.Buffer
+	code := run(context.Background(), []string{"config", "secret"}, brokenWriter{}, &errs, func(string) string { return "" })
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, errs.String(), "already closed")
+}
