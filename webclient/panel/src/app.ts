@@ -5,15 +5,15 @@
  * reaches for a global. Actions never throw; what goes wrong appears in the state. They may be called
  * in any order; those that make no sense in the current state do nothing.
  */
-import { signal, type ReadonlySignal } from '@preact/signals';
-import type { Env } from './env';
-import type { ConsentDraft, Instance, ScreenKind, State } from './state';
-import { initialState } from './state';
+import { signal, type ReadonlySignal } from "@preact/signals";
+import type { Env } from "./env.ts";
+import type { ConsentDraft, Instance, ScreenKind, State } from "./state.ts";
+import { initialState } from "./state.ts";
 
 /** What the launcher says with {type:'trunkline:host'}, already checked for origin and shape. */
 export interface HostMessage {
-  readonly theme: 'light' | 'dark';
-  readonly contrast: 'default' | 'high';
+  readonly theme: "light" | "dark";
+  readonly contrast: "default" | "high";
   readonly lang: string;
   /** Mastodon account id of the person signed in on the page, '' if unknown. */
   readonly me: string;
@@ -45,7 +45,7 @@ export interface Actions {
 
   /** address → consent. */
   addressSeen(): void;
-  draftConsent(change: Partial<Pick<ConsentDraft, 'presence' | 'typing' | 'receipts'>>): void;
+  draftConsent(change: Partial<Pick<ConsentDraft, "presence" | "typing" | "receipts">>): void;
   /** Saves the draft (presence must be chosen). In the first run goes on to people, in settings stays. */
   saveConsent(): void;
 
@@ -61,7 +61,7 @@ export interface Actions {
   leavePeople(): void;
 
   /** Back to the list, to settings, to the people step. */
-  go(to: Extract<ScreenKind, 'list' | 'settings' | 'people'>): void;
+  go(to: Extract<ScreenKind, "list" | "settings" | "people">): void;
   search(query: string): void;
   /** Opens a conversation with anyone in the list. */
   open(jid: string): void;

@@ -12,11 +12,6 @@ export interface KeyValue {
   key(index: number): string | null;
 }
 
-/** A server-sent events stream; close() ends it. */
-export interface EventStream {
-  close(): void;
-}
-
 export interface EventStreamHandlers {
   item(data: string): void;
   end(data: string): void;
@@ -30,6 +25,18 @@ export interface Popup {
   close(): void;
 }
 
+/** The answer to an HTTP request, body already read. `status` 0: no answer (network, abort, timeout). */
+export interface Answer {
+  readonly status: number;
+  /** Parsed JSON, null when there is none or it is not JSON. */
+  readonly json: unknown;
+  /** Retry-After in seconds, 0 if absent. */
+  readonly retryAfter: number;
+}
+
+/** storage: another tab of this browser changed the per-browser storage. focus: the person came back. */
+export type WindowEvent = "online" | "offline" | "pagehide" | "focus" | "storage";
+
 export interface Env {
   /** Unix milliseconds. */
   now(): number;
@@ -39,26 +46,23 @@ export interface Env {
   id(): string;
   /** Runs `fn` once after `ms`; the returned function cancels. */
   after(ms: number, fn: () => void): () => void;
-  fetch(path: string, init?: RequestInit): Promise<Response>;
-  events(path: string, on: EventStreamHandlers): EventStream;
+  /** Same-origin request with cookies; JSON in, JSON out; never rejects; gives up after 20 s. */
+  request(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** Server-sent events; the returned function ends them. */
+  events(path: string, on: EventStreamHandlers): () => void;
   /** Per-browser storage (localStorage). */
   readonly local: KeyValue;
-  /** Per-tab storage (sessionStorage). */
+  /** Per-tab storage (sessionStorage): survives F5, but "duplicate tab" copies it. */
   readonly tab: KeyValue;
-  /** window.name: survives F5, is not copied by "duplicate tab". */
-  tabName(): string;
-  setTabName(name: string): void;
   /**
-   * Holds the named lock until `release` is called. `lost` fires when another tab stole it.
+   * Holds the named lock until the returned function is called; `lost` fires when another tab stole it.
    * Resolves to null when it is held elsewhere and `steal` is false.
    */
-  lock(name: string, steal: boolean, lost: () => void): Promise<{ release(): void } | null>;
+  lock(name: string, steal: boolean, lost: () => void): Promise<(() => void) | null>;
   online(): boolean;
+  listen(event: WindowEvent, fn: () => void): void;
   /** Opens a window, null when blocked. */
   popup(url: string): Popup | null;
-  /** URL of the page around the panel, '' if unknown. */
   /** Posts to the launcher; no-op when there is none. */
   toHost(message: Readonly<Record<string, unknown>>): void;
-  /** Loads the panel afresh (after sign-out by another account). */
-  log(word: string, detail?: unknown): void;
 }

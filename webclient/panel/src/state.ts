@@ -30,7 +30,7 @@ export interface Instance {
   readonly domain: string;
 }
 
-export type PresenceConsent = 'nobody' | 'contacts';
+export type PresenceConsent = "nobody" | "contacts";
 
 /** What the person agreed to show. `decided` is false until they have answered once. */
 export interface Consent {
@@ -56,51 +56,51 @@ export interface ConsentDraft {
 export const CONSENT_TEXT_VERSION = 1;
 
 export type SignedOutReason =
-  | 'none' // never signed in here
-  | 'signed-out' // by this person, just now
-  | 'expired' // session or credential no longer accepted
-  | 'other-account' // the Mastodon page belongs to somebody else
-  | 'popup-closed'; // login window closed before it was finished
+  | "none" // never signed in here
+  | "signed-out" // by this person, just now
+  | "expired" // session or credential no longer accepted
+  | "other-account" // the Mastodon page belongs to somebody else
+  | "popup-closed"; // login window closed before it was finished
 
 /** Exactly one screen is shown. The steps address → consent → people come once, after the first login. */
 export type Screen =
-  | { readonly kind: 'loading' }
-  | { readonly kind: 'signed-out'; readonly reason: SignedOutReason }
+  | { readonly kind: "loading" }
+  | { readonly kind: "signed-out"; readonly reason: SignedOutReason }
   /** `blocked`: the popup did not open; show `redirectUrl` as a link with target=_top. */
-  | { readonly kind: 'login-pending'; readonly blocked: boolean; readonly redirectUrl: string }
-  | { readonly kind: 'login-error'; readonly code: string; readonly message: string }
+  | { readonly kind: "login-pending"; readonly blocked: boolean; readonly redirectUrl: string }
+  | { readonly kind: "login-error"; readonly code: string; readonly message: string }
   /** Trunkline itself does not answer; `retryAt` is when it is tried again. */
-  | { readonly kind: 'server-down'; readonly retryAt: number }
-  | { readonly kind: 'address' }
-  | { readonly kind: 'consent' }
-  | { readonly kind: 'people' }
-  | { readonly kind: 'list' }
-  | { readonly kind: 'conversation'; readonly jid: string }
-  | { readonly kind: 'settings' };
+  | { readonly kind: "server-down"; readonly retryAt: number }
+  | { readonly kind: "address" }
+  | { readonly kind: "consent" }
+  | { readonly kind: "people" }
+  | { readonly kind: "list" }
+  | { readonly kind: "conversation"; readonly jid: string }
+  | { readonly kind: "settings" };
 
-export type ScreenKind = Screen['kind'];
+export type ScreenKind = Screen["kind"];
 
 /** The stream to the XMPP server. */
 export type Connection =
-  | { readonly kind: 'idle' } // not wanted (signed out, first-run steps before consent)
-  | { readonly kind: 'connecting' }
-  | { readonly kind: 'online'; readonly resumed: boolean }
+  | { readonly kind: "idle" } // not wanted (signed out, first-run steps before consent)
+  | { readonly kind: "connecting" }
+  | { readonly kind: "online"; readonly resumed: boolean }
   /** Lost; next attempt at `nextAt`. `attempt` counts from 1. `reason` is a stable word for tests and help. */
-  | { readonly kind: 'reconnecting'; readonly nextAt: number; readonly attempt: number; readonly reason: string }
-  | { readonly kind: 'offline' } // the browser says there is no network
-  | { readonly kind: 'replaced' } // another tab holds the connection; actions.takeOver() fetches it here
-  | { readonly kind: 'server-down'; readonly nextAt: number; readonly attempt: number };
+  | { readonly kind: "reconnecting"; readonly nextAt: number; readonly attempt: number; readonly reason: string }
+  | { readonly kind: "offline" } // the browser says there is no network
+  | { readonly kind: "replaced" } // another tab holds the connection; actions.takeOver() fetches it here
+  | { readonly kind: "server-down"; readonly nextAt: number; readonly attempt: number };
 
 /**
  * How messages arrive. `archive`: presence is held back because the XMPP server has no privacy lists,
  * so new messages are fetched from the archive and come some seconds late. Say so in the list.
  */
-export type Delivery = 'live' | 'archive';
+export type Delivery = "live" | "archive";
 
-export type Subscription = 'none' | 'to' | 'from' | 'both';
+export type Subscription = "none" | "to" | "from" | "both";
 
 /** Presence as far as this contact shows it. `unknown`: they show none; draw no dot. */
-export type Availability = 'unknown' | 'offline' | 'online' | 'away' | 'dnd';
+export type Availability = "unknown" | "offline" | "online" | "away" | "dnd";
 
 export interface Contact {
   readonly jid: string;
@@ -121,12 +121,12 @@ export interface IncomingRequest {
 }
 
 export type DeliveryState =
-  | 'queued' // waits for a connection
-  | 'sending' // on the wire, not yet acknowledged by the server
-  | 'sent' // the server has it
-  | 'delivered' // receipt from one of their devices
-  | 'read' // displayed marker from them
-  | 'failed'; // refused; `error` says why, actions.retry() sends anew
+  | "queued" // waits for a connection
+  | "sending" // on the wire, not yet acknowledged by the server
+  | "sent" // the server has it
+  | "delivered" // receipt from one of their devices
+  | "read" // displayed marker from them
+  | "failed"; // refused; `error` says why, actions.retry() sends anew
 
 export interface Message {
   /** Stable key for lists; never changes during a message's life. */
@@ -161,12 +161,12 @@ export interface Conversation {
   /** Text in the composer; survives leaving the conversation, not a reload. */
   readonly draft: string;
   /** unknown: never asked; more: older messages exist; complete: the beginning is loaded. */
-  readonly history: 'unknown' | 'loading' | 'more' | 'complete' | 'failed';
+  readonly history: "unknown" | "loading" | "more" | "complete" | "failed";
   /** Newest thing that happened, for sorting the list. 0 = nothing. */
   readonly lastAt: number;
 }
 
-export type Reach = 'local' | 'address' | 'none';
+export type Reach = "local" | "address" | "none";
 
 /** One person followed on Mastodon. */
 export interface Follow {
@@ -180,7 +180,7 @@ export interface Follow {
   readonly reach: Reach;
 }
 
-export type ImportStatus = 'pending' | 'added' | 'already' | 'skipped' | 'failed';
+export type ImportStatus = "pending" | "added" | "already" | "skipped" | "failed";
 
 export interface ImportItem {
   readonly id: string;
@@ -204,7 +204,7 @@ export interface ImportProgress {
 /** The people step. Pages stream in by themselves until `done`. */
 export interface People {
   /** login-again: Mastodon no longer accepts our access; offer actions.login(). */
-  readonly status: 'idle' | 'loading' | 'done' | 'waiting' | 'error' | 'login-again';
+  readonly status: "idle" | "loading" | "done" | "waiting" | "error" | "login-again";
   readonly people: readonly Follow[];
   readonly query: string;
   /** Follow ids. Nothing is preselected. */
@@ -221,8 +221,8 @@ export interface People {
 
 /** What the launcher told about the page around us. */
 export interface Host {
-  readonly theme: 'light' | 'dark';
-  readonly contrast: 'default' | 'high';
+  readonly theme: "light" | "dark";
+  readonly contrast: "default" | "high";
   readonly lang: string;
   /** The panel is open on the page (the iframe is visible). */
   readonly open: boolean;
@@ -250,33 +250,33 @@ export interface State {
 }
 
 export const NO_CONSENT: Consent = {
-  decided: false, presence: 'nobody', typing: false, receipts: false, changedAt: null,
+  decided: false, presence: "nobody", typing: false, receipts: false, changedAt: null,
 };
 
-export const EMPTY_DRAFT: ConsentDraft = { presence: null, typing: false, receipts: false, saving: false, error: '' };
+export const EMPTY_DRAFT: ConsentDraft = { presence: null, typing: false, receipts: false, saving: false, error: "" };
 
 export const NO_PEOPLE: People = {
-  status: 'idle', people: [], query: '', selected: new Set(), subscribe: new Set(), retryAt: 0, message: '',
+  status: "idle", people: [], query: "", selected: new Set(), subscribe: new Set(), retryAt: 0, message: "",
   starting: false, progress: null,
 };
 
 /** The state before anything is known. `instance` comes from the page's data attributes. */
 export function initialState(instance: Instance): State {
   return {
-    screen: { kind: 'loading' },
-    host: { theme: 'light', contrast: 'default', lang: 'en', open: false },
+    screen: { kind: "loading" },
+    host: { theme: "light", contrast: "default", lang: "en", open: false },
     account: null,
     instance,
     consent: NO_CONSENT,
     consentDraft: EMPTY_DRAFT,
-    connection: { kind: 'idle' },
-    delivery: 'live',
+    connection: { kind: "idle" },
+    delivery: "live",
     contacts: new Map(),
     rosterLoaded: false,
     requests: [],
     conversations: new Map(),
     people: NO_PEOPLE,
-    query: '',
-    notice: '',
+    query: "",
+    notice: "",
   };
 }
