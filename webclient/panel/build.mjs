@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..");
@@ -27,6 +27,17 @@ const outputs = [
   { name: "embed.js", entry: "src/launcher/embed.ts", hashed: false },
 ];
 
+// A style sheet that a script imports becomes a minified string: the launcher puts it into a shadow root.
+const styleAsText = {
+  name: "style-as-text",
+  setup(setup) {
+    setup.onLoad({ filter: /launcher[/\\]\w+\.css$/ }, async ({ path }) => {
+      const { code } = await transform(readFileSync(path, "utf8"), { loader: "css", minify: true, target: common.target });
+      return { contents: code.trim(), loader: "text" };
+    });
+  },
+};
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -39,6 +50,7 @@ const common = {
   jsxImportSource: "preact",
   define: { "process.env.NODE_ENV": '"production"' },
   logLevel: "warning",
+  plugins: [styleAsText],
 };
 
 /** One bundle as bytes; the packages it took code from are added to packages. */

@@ -1,3 +1,3 @@
-import { render } from "preact";
+import { render } from 'preact';
 
 render(<p>Chat</p>, document.body);
