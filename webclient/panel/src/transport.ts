@@ -3,8 +3,8 @@
  *
  * A Transport is used for one stream after another: connect() starts one, `closed` ends it. Stream management
  * (XEP-0198) lives below: stanzas handed to send() while online are delivered at most once per session, and `acked`
- * tells which of them the server has. After a failed resumption nothing is sent again by itself; `online` names
- * what was lost, and the layers above look into the archive before they repeat anything.
+ * tells which of them the server has. After a failed resumption nothing is sent again by itself: the layers above look
+ * into the archive before they repeat anything.
  */
 import type { Xml } from "./xmpp/xml.ts";
 
@@ -25,8 +25,8 @@ export interface OnlineInfo {
   /** The previous session goes on: roster, carbons, presence and the gateway's consent state are still in force. */
   readonly resumed: boolean;
   readonly hidden: Hidden;
-  /** Ids of messages that the previous session did not see acknowledged; empty unless a resumption failed. */
-  readonly lost: readonly string[];
+  /** Ids of stanzas of a resumed session that the server has not acknowledged yet; they were sent again. */
+  readonly unacked: readonly string[];
 }
 
 export type CloseReason =
@@ -51,10 +51,17 @@ export interface Transport {
   connect(login: Login, on: TransportEvents): void;
   /** Only while online; otherwise ignored. */
   send(x: Xml): void;
+  /** Asks for a sign of life now (waking up, network change); a dead stream is then reported within seconds. */
+  probe(): void;
   /** Ends the session properly; it can not be resumed afterwards. Reports nothing more. */
   disconnect(): void;
   /** Drops the socket without ending the session, so that it can be resumed. Reports nothing more. */
   drop(): void;
-  /** Forgets what a resumption would need. */
-  forget(): void;
+}
+
+/** Where a transport keeps what a resumption needs: opaque text, which may contain unsent messages. */
+export interface ResumeStore {
+  load(): string | null;
+  save(state: string): void;
+  clear(): void;
 }
