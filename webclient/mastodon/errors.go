@@ -56,6 +56,8 @@ type Error struct {
 	Status int    // HTTP status, 0 where there was none
 	Code   string // the OAuth error code, where one was given
 	Detail string // what was said or seen, bounded, printable and without secrets
+
+	cause error
 }
 
 func (e *Error) Error() string {
@@ -69,8 +71,13 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap makes errors.Is find the kind.
-func (e *Error) Unwrap() error { return e.Kind }
+// Unwrap makes errors.Is find the kind, and a context error beneath it.
+func (e *Error) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.cause}
+}
 
 // RateLimitError is a 429 (errors.Is ErrRateLimited).
 type RateLimitError struct {
