@@ -1,0 +1,188 @@
+package backend_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/trunkline-chat/trunkline/internal/integration"
+	"github.com/trunkline-chat/trunkline/internal/sqldb"
+	"github.com/trunkline-chat/trunkline/internal/sqldb/sqldbtest"
+	"github.com/trunkline-chat/trunkline/tokens"
+	"github.com/trunkline-chat/trunkline/tokens/backend"
+)
+
+const (
+	domain       = "social.example"
+	sharedSecret = "the-shared-secret-of-this-test"
+)
+
+// front is Trunkline's private listener, with faults on demand.
+type front struct {
+	tb      testing.TB
+	addr    string
+	backend http.Handler
+
+	mu     sync.Mutex
+	fault  http.HandlerFunc // instead of the backend, if set
+	asked  map[string]int   // by op
+	server *http.Server
+}
+
+func newFront(tb testing.TB, v backend.Verifier) *front {
+	tb.Helper()
+	f := &front{
+		tb: tb, addr: "127.0.0.1:0", asked: map[string]int{},
+		backend: backend.Prosody(v, domain, []byte(sharedSecret), slog.New(slog.DiscardHandler)),
+	}
+	f.up()
+	tb.Cleanup(f.down)
+	return f
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var q struct{ Op string }
+	_ = json.Unmarshal(body, &q)
+	f.mu.Lock()
+	f.asked[q.Op]++
+	fault := f.fault
+	f.mu.Unlock()
+	if fault != nil {
+		fault(w, r)
+		return
+	}
+	f.backend.ServeHTTP(w, r)
+}
+
+func (f *front) setFault(fault http.HandlerFunc) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = fault
+}
+
+func (f *front) count(op string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked[op]
+}
+
+// up listens, after down on the same port as before.
+func (f *front) up() {
+	f.tb.Helper()
+	l, err := net.Listen("tcp", f.addr)
+	require.NoError(f.tb, err)
+	f.addr = l.Addr().String()
+	mux := http.NewServeMux()
+	mux.Handle("/verify", f)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	f.mu.Lock()
+	f.server = server
+	f.mu.Unlock()
+	done := make(chan struct{})
+	go func() { defer close(done); _ = server.Serve(l) }()
+	f.tb.Cleanup(func() { _ = server.Close(); <-done })
+}
+
+// down refuses all connections and cuts those there are.
+func (f *front) down() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_ = f.server.Close()
+}
+
+// hang accepts questions and never answers.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// clock is moved by hand.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// stack is the whole way from a client's password to the database.
+type stack struct {
+	tb      testing.TB
+	clock   *clock
+	tokens  *tokens.Service
+	db      *sqldb.DB
+	front   *front
+	prosody *integration.Prosody
+}
+
+// newStack starts it with alice, bob and carol in it. hostExtra is added to
+// Prosody's configuration.
+func newStack(t *testing.T, hostExtra string) *stack {
+	t.Helper()
+	s := &stack{tb: t, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, db: sqldbtest.New(t)}
+	var err error
+	s.tokens, err = tokens.New(tokens.Config{DB: s.db, Key: bytes.Repeat([]byte{7}, 32), Now: s.clock.Now})
+	require.NoError(t, err)
+	for _, name := range []string{"alice", "bob", "carol"} {
+		_, err := s.db.ExecContext(t.Context(),
+			`INSERT INTO accounts (id, username, created_at, last_login_at) VALUES ($1, $2, 0, 0)`, "id-"+name, name)
+		require.NoError(t, err)
+	}
+	s.front = newFront(t, s.tokens)
+	s.prosody = integration.StartProsody(t, integration.ProsodyConfig{
+		Domain: domain, VerifyURL: "http://" + s.front.addr + "/verify", VerifySecret: sharedSecret, HostExtra: hostExtra,
+	})
+	return s
+}
+
+// password is a fresh one for this person.
+func (s *stack) password(name string) string {
+	s.tb.Helper()
+	secret, _, err := s.tokens.IssueTemporary(s.tb.Context(), "id-"+name, "session-"+name)
+	require.NoError(s.tb, err)
+	return secret
+}
+
+// login says how Prosody answers: "" for success, else the SASL condition.
+func (s *stack) login(name, password string) string {
+	s.tb.Helper()
+	raw, err := integration.Dial(s.tb.Context(), s.prosody.Addr(), domain)
+	require.NoError(s.tb, err)
+	defer raw.Close()
+	return condition(s.tb, raw.Login(s.tb.Context(), name, password))
+}
+
+func condition(tb testing.TB, err error) string {
+	tb.Helper()
+	if err == nil {
+		return ""
+	}
+	var refused *integration.SASLError
+	require.ErrorAs(tb, err, &refused)
+	return refused.Condition
+}
+
+// connect logs in with a fresh password and binds.
+func (s *stack) connect(name string) *integration.Client {
+	s.tb.Helper()
+	return integration.Connect(s.tb, s.prosody, name, s.password(name), "test")
+}
