@@ -85,3 +85,36 @@ func (e *Element) IsStanza() bool {
 	return e.Name.Space == NSClient &&
 		(e.Name.Local == "message" || e.Name.Local == "presence" || e.Name.Local == "iq")
 }
+
+// adopt hangs c behind the other children. Only while parsing.
+func (e *Element) adopt(c *Element) {
+	if e.last == nil {
+		e.first = c
+	} else {
+		e.last.next = c
+	}
+	e.last = c
+}
+
+// close notes where the element ends. e is nil below the tree.
+func (e *Element) close(shut, end int) {
+	if e != nil {
+		e.shut, e.end = shut, end
+	}
+}
+
+// setRaw gives the root its bytes; everything behind the root's name has moved by shift.
+func (e *Element) setRaw(raw []byte, shift int) {
+	e.Raw = raw
+	e.open, e.shut, e.end = e.open+shift, e.shut+shift, e.end+shift
+	e.placeChildren(raw, shift)
+}
+
+// placeChildren goes no deeper than Limits.TreeDepth.
+func (e *Element) placeChildren(raw []byte, shift int) {
+	for c := e.first; c != nil; c = c.next {
+		c.start, c.open, c.shut, c.end = c.start+shift, c.open+shift, c.shut+shift, c.end+shift
+		c.Raw = raw[c.start:c.end:c.end]
+		c.placeChildren(raw, shift)
+	}
+}

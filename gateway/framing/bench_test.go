@@ -1,0 +1,104 @@
+package framing_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+)
+
+var benchFrames = map[string]string{
+	"chat": `<message xmlns='jabber:client' to='juliet@capulet.example' type='chat' id='8a2f-17'><body>Art thou not Romeo, and a Montague?</body>` +
+		`<active xmlns='http://jabber.org/protocol/chatstates'/><request xmlns='urn:xmpp:receipts'/><origin-id xmlns='urn:xmpp:sid:0' id='8a2f-17'/></message>`,
+	"presence": `<presence xmlns='jabber:client'><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://trunkline.example' ver='q07IKJEyjvHSyhy//CH0CxmKi8w='/></presence>`,
+	"vcard64k": `<iq xmlns='jabber:client' type='set' id='v1'><vCard xmlns='vcard-temp'><PHOTO><BINVAL>` + strings.Repeat("QUJD", 16<<10) + `</BINVAL></PHOTO></vCard></iq>`,
+}
+
+// drain reads everything with the standard library, the way an XMPP library does.
+func drain(b *testing.B, d *xml.Decoder) {
+	for {
+		if _, err := d.Token(); err == io.EOF {
+			return
+		} else if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkFrame(b *testing.B) {
+	for name, text := range benchFrames {
+		raw := []byte(text)
+		b.Run(name+"/framing", func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := framing.ParseFrame(raw, framing.ClientLimits); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(name+"/encoding-xml", func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				drain(b, xml.NewDecoder(bytes.NewReader(raw)))
+			}
+		})
+	}
+}
+
+func BenchmarkSplitter(b *testing.B) {
+	var stream bytes.Buffer
+	stream.WriteString(header)
+	for range 100 {
+		stream.WriteString(benchFrames["chat"])
+		stream.WriteString(benchFrames["presence"])
+	}
+	stream.WriteString("</stream:stream>")
+	raw := stream.Bytes()
+	b.Run("framing", func(b *testing.B) {
+		b.SetBytes(int64(len(raw)))
+		b.ReportAllocs()
+		for b.Loop() {
+			s, items := framing.NewSplitter(framing.ServerLimits), 0
+			for chunk := range chunks(raw, 4096) {
+				s.Feed(chunk)
+				for {
+					_, err := s.Next()
+					if err == framing.ErrNeedMore {
+						break
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+					items++
+				}
+			}
+			if items != 202 {
+				b.Fatal("items:", items)
+			}
+		}
+	})
+	b.Run("encoding-xml", func(b *testing.B) {
+		b.SetBytes(int64(len(raw)))
+		b.ReportAllocs()
+		for b.Loop() {
+			drain(b, xml.NewDecoder(bytes.NewReader(raw)))
+		}
+	})
+}
+
+func chunks(b []byte, n int) func(func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		for len(b) > 0 {
+			m := min(n, len(b))
+			if !yield(b[:m]) {
+				return
+			}
+			b = b[m:]
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package framing_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/framing/framingtest"
+)
+
+func TestHostileFrames(t *testing.T) {
+	cases := framingtest.Hostile()
+	require.GreaterOrEqual(t, len(cases), 40)
+	seen := map[string]bool{}
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			require.False(t, seen[c.Name], "the name is taken")
+			seen[c.Name] = true
+			e, err := framing.ParseFrame(c.Frame, framing.ClientLimits)
+			switch {
+			case c.Binary:
+				require.Equal(t, framing.ErrBinary.Condition, c.WantCondition)
+				require.Equal(t, framing.ErrBinary.CloseCode, c.WantClose)
+			case c.WellFormed:
+				require.NoError(t, err)
+				require.Equal(t, c.WantCondition.CloseCode(), c.WantClose)
+				requireAgreement(t, e)
+			default:
+				var fe *framing.Error
+				require.ErrorAs(t, err, &fe)
+				require.Equal(t, c.WantCondition, fe.Condition, fe.Text)
+				require.Equal(t, c.WantClose, fe.CloseCode)
+				require.NotContains(t, err.Error(), framingtest.Marker, "errors hold nothing of the input")
+			}
+		})
+	}
+}
+
+func TestGoodFrames(t *testing.T) {
+	for _, frame := range framingtest.Good() {
+		e, err := framing.ParseFrame(frame, framing.ClientLimits)
+		require.NoError(t, err, "%s", frame)
+		require.Equal(t, bytes.TrimSpace(frame), e.Raw)
+		requireAgreement(t, e)
+	}
+}
+
+func TestAttributesAreDecoded(t *testing.T) {
+	e := frame(t, "<presence xmlns='jabber&#58;client' type='un&#x61;vailable' to=\"a&quot;\n&amp;&#10;&apos;&lt;&gt;\" p:type='x' xmlns:p='urn:p' xml:lang='de' id=''/>")
+	require.Equal(t, framing.Name{Space: framing.NSClient, Local: "presence"}, e.Name)
+	require.True(t, e.IsStanza())
+	require.Equal(t, "unavailable", e.Type(), "an attribute of another namespace is another attribute")
+	require.Equal(t, "a\" &\n'<>", e.To())
+	require.Equal(t, "de", e.Lang())
+	id, ok := e.Lookup("id")
+	require.True(t, ok)
+	require.Empty(t, id)
+	_, ok = e.Lookup("from")
+	require.False(t, ok)
+	require.Empty(t, e.From())
+}
+
+func TestTree(t *testing.T) {
+	e := frame(t, "<iq xmlns='jabber:client'><pubsub xmlns='urn:ps'><publish node='n'><item/></publish></pubsub><p:x xmlns:p='urn:x'/></iq>")
+	require.Equal(t, 4, e.Depth)
+	publish := e.Child("urn:ps", "pubsub").Child("*", "publish")
+	require.Equal(t, "n", publish.Attr("node"))
+	require.Equal(t, "<publish node='n'><item/></publish>", string(publish.Raw))
+	require.Equal(t, "urn:ps", publish.First().Name.Space)
+	require.NotNil(t, e.Child("urn:x", "x"))
+	require.Nil(t, e.Child("urn:y", "x"))
+	require.Nil(t, publish.First().First())
+	require.Equal(t, "<publish node='n'/>", string(publish.WithContent(nil)))
+	require.Equal(t, "<publish node='n'><x/></publish>", string(publish.WithContent([]byte("<x/>"))))
+	require.Equal(t, "<pubsub xmlns='urn:ps'></pubsub>", string(e.First().Without(publish)))
+}
+
+func TestTreeDepthOnlyCutsTheTree(t *testing.T) {
+	l := framing.Limits{TreeDepth: 2}
+	e, err := framing.ParseFrame([]byte("<a><b>x<c d='1'>no<e/></c>y</b></a>"), l)
+	require.NoError(t, err)
+	require.Equal(t, 4, e.Depth)
+	require.Nil(t, e.First().First())
+	require.Equal(t, "xy", e.First().Text())
+	for _, bad := range []string{"<a><b><c><e></c></e></b></a>", "<a><b><c><p:e/></c></b></a>", "<a><b><c x='1' x='2'/></b></a>"} {
+		_, err := framing.ParseFrame([]byte(bad), l)
+		require.Error(t, err, bad)
+	}
+}
+
+func TestText(t *testing.T) {
+	for in, want := range map[string]string{
+		"<a/>":                                 "",
+		"<a></a>":                              "",
+		"<a>1 &lt; &#50;</a>":                  "1 < 2",
+		"<a>x<b>no</b>y<c d='>'/>z</a>":        "xyz",
+		"<a>x<![CDATA[<b>&amp;]]>y</a>":        "x<b>&amp;y",
+		"<a>x<b><![CDATA[</b>]]></b>y</a>":     "xy",
+		"<a>1\r\n2\r3\n</a>":                   "1\n2\n3\n",
+		"<a><![CDATA[1\r\n2\r3]]></a>":         "1\n2\n3",
+		"<a>x<b c=\"'>\" d='\">'>no</b >y</a>": "xy",
+	} {
+		e := frame(t, in)
+		require.Equal(t, want, e.Text(), in)
+		requireAgreement(t, e)
+	}
+}
+
+func TestLimitsAreExact(t *testing.T) {
+	l := framing.Limits{MaxBytes: 60, MaxDepth: 3, MaxAttrs: 3, MaxElements: 4, TreeDepth: 8}
+	for _, ok := range []string{
+		"<a><b><c/></b><d/></a>", "<a x='' y='' xmlns=''/>", "<a>" + strings.Repeat("x", 60-len("<a></a>")) + "</a>",
+	} {
+		_, err := framing.ParseFrame([]byte(ok), l)
+		require.NoError(t, err, ok)
+	}
+	for _, bad := range []string{
+		"<a><b><c><d/></c></b></a>", "<a><b/><c/><d/><e/></a>", "<a x='' y='' z='' xmlns=''/>",
+		"<a>" + strings.Repeat("x", 61-len("<a></a>")) + "</a>",
+	} {
+		_, err := framing.ParseFrame([]byte(bad), l)
+		var fe *framing.Error
+		require.ErrorAs(t, err, &fe, bad)
+		require.Equal(t, framing.PolicyViolation, fe.Condition)
+	}
+}
+
+func TestCloseCodes(t *testing.T) {
+	for condition, code := range map[framing.Condition]int{
+		framing.NotWellFormed:   framing.CloseInvalidData,
+		framing.PolicyViolation: framing.ClosePolicy,
+		framing.NotAuthorized:   framing.CloseNormal,
+		framing.SystemShutdown:  framing.CloseGoingAway,
+		"made-up":               framing.CloseNormal,
+	} {
+		require.Equal(t, code, condition.CloseCode(), condition)
+	}
+}
+
+// frame parses a frame that has to be right.
+func frame(t testing.TB, s string) *framing.Element {
+	t.Helper()
+	e, err := framing.ParseFrame([]byte(s), framing.ClientLimits)
+	require.NoError(t, err, s)
+	return e
+}
