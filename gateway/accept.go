@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+const subprotocol = "xmpp" // RFC 7395 section 3.1
+
+// ServeHTTP opens a stream and returns when it has ended. Mount it outside any
+// session middleware: such a handler would write the session back when the
+// stream ends, long after a logout.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !g.originAllowed(r.Header.Values("Origin")) {
+		g.refuse(w, r, "origin", http.StatusForbidden, "this page may not open a chat connection")
+		return
+	}
+	if r.Header.Get("Upgrade") != "" && !offersXMPP(r.Header) {
+		g.refuse(w, r, "subprotocol", http.StatusBadRequest, "the WebSocket subprotocol must be xmpp")
+		return
+	}
+	s := g.newStream(r)
+	if err := g.streams.admit(s); err != nil {
+		status := http.StatusServiceUnavailable
+		if errors.Is(err, errAddressFull) {
+			status = http.StatusTooManyRequests
+		}
+		w.Header().Set("Retry-After", "5")
+		g.refuse(w, r, strings.TrimPrefix(err.Error(), "gateway: "), status, "too many connections, or closing; try again soon")
+		return
+	}
+	defer close(s.done)
+	defer g.streams.remove(s)
+	b, err := accept(w, r, g.limits)
+	if err != nil {
+		s.log.Debug("gateway: no WebSocket", "error", err)
+		return
+	}
+	g.metrics.streams.Inc()
+	defer g.metrics.streams.Dec()
+	s.run(b)
+}
+
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, reason string, status int, text string) {
+	g.metrics.ended.WithLabelValues("refused").Inc()
+	g.log.Info("gateway: connection refused", "reason", reason,
+		"address", clientAddress(r, g.cfg.TrustedProxies).String())
+	http.Error(w, text, status)
+}
+
+// originAllowed lets in the configured pages, and what is no browser: no
+// cookie counts here, so an Origin only protects people who have one.
+func (g *Gateway) originAllowed(origins []string) bool {
+	switch len(origins) {
+	case 0:
+		return true
+	case 1:
+		return slices.Contains(g.cfg.Origins, origins[0])
+	default:
+		return false
+	}
+}
+
+func offersXMPP(h http.Header) bool {
+	for _, v := range h.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(p), subprotocol) {
+				return true
+			}
+		}
+	}
+	return false
+}

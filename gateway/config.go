@@ -1,0 +1,235 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"mellium.im/xmpp/jid"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+)
+
+// Credentials says whose a secret is. Lookup must not mark the secret as used:
+// the XMPP server asks for itself a moment later.
+type Credentials interface {
+	// Lookup names the account, the browser session ("" if none) and the
+	// credential that username and secret open. ok is false if there is none;
+	// err means that it cannot be told now.
+	Lookup(ctx context.Context, username, secret string) (account, session, credential string, ok bool, err error)
+}
+
+// Consents says what a person agreed to show.
+type Consents interface {
+	Consent(ctx context.Context, account string) (presence, typing, receipts bool, err error)
+}
+
+// Resumptions keeps what a resumed stream needs (XEP-0198). Keys are hashes of
+// SM ids; the id itself is never handed over.
+type Resumptions interface {
+	SaveResumption(ctx context.Context, key []byte, account string, state []byte, expires time.Time) error
+	// LoadResumption returns nil, nil if there is none or it has expired.
+	LoadResumption(ctx context.Context, key []byte) (state []byte, err error)
+	DeleteResumption(ctx context.Context, key []byte) error
+}
+
+// Issuer makes the secrets with which the gateway itself logs in as a person
+// in order to end a session that only the XMPP server still holds.
+type Issuer interface {
+	IssueInternal(ctx context.Context, account string) (username, secret string, err error)
+}
+
+// TLS modes of Upstream.
+const (
+	TLSStart         = "starttls"
+	TLSDirect        = "direct"
+	TLSPlain         = "plain" // loopback addresses only
+	TLSInsecurePlain = "insecure-plain"
+)
+
+// Upstream says where the XMPP server is and how it is reached.
+type Upstream struct {
+	// Address is host:port. Empty means the domain's SRV records (RFC 6120
+	// section 3.2, XEP-0368), and then TLS must be empty, starttls or direct.
+	Address string
+	// TLS is one of the modes above; empty means starttls. Certificates are
+	// checked against the domain, whatever the address.
+	TLS string
+	// RootCAs replaces the system's certificate authorities.
+	RootCAs *x509.CertPool
+}
+
+// Limits bounds what one stream, one address and one account may use. Zero
+// fields take the defaults.
+type Limits struct {
+	Frame        framing.Limits // one frame of a browser, framing.ClientLimits
+	AuthTime     time.Duration  // from accept to SASL success, 10 s
+	AuthBytes    int            // frames before SASL success, in bytes, 10,000
+	LoginTries   int            // refused logins per stream, 3
+	Queue        int            // bytes waiting for a slow browser, 256 KiB
+	Stall        time.Duration  // no progress with a slow browser or server, 10 s
+	PingEvery    time.Duration  // silence before a ping, 15 s
+	DeadAfter    time.Duration  // silence before the browser counts as gone, 50 s
+	Dial         time.Duration  // reaching the server, TLS included, 10 s
+	Grace        time.Duration  // for an aware client to go hidden by itself, 3 s
+	Goodbye      time.Duration  // for each side's part of an orderly end, 1 s
+	PerAddress   int            // streams from one IPv4 address or IPv6 /64, 100
+	PerAccount   int            // streams of one account, 20
+	Streams      int            // streams in all, 20,000
+	EndedAtOnce  int            // hibernating sessions being ended at a time, 4
+	Hibernation  time.Duration  // longest time a server keeps a cut session, 1 h
+	RefreshState time.Duration  // how often a live stream's saved state is renewed, 30 min
+}
+
+// Config is what New needs. Domain, Credentials and Consents must be given.
+type Config struct {
+	Domain   string // the one XMPP domain that is served
+	Upstream Upstream
+	// Origins are the web origins ("https://chat.example.org") whose pages may
+	// open a stream. Clients that send no Origin are no browsers and may too.
+	Origins []string
+	// SeeOtherURL is where Shutdown sends the clients (RFC 7395 section 3.6.1).
+	// Empty: they are told system-shutdown and come back by themselves.
+	SeeOtherURL string
+
+	Credentials Credentials
+	Consents    Consents
+	Resumptions Resumptions // nil: streams cannot be resumed
+	Issuer      Issuer      // nil: hibernating sessions end by themselves
+
+	// TrustedProxies may say in X-Forwarded-For whom they speak for.
+	TrustedProxies []netip.Prefix
+	Limits         Limits
+
+	Now     func() time.Time      // time.Now
+	Rand    io.Reader             // crypto/rand
+	Log     *slog.Logger          // none
+	Metrics prometheus.Registerer // none
+}
+
+// complete checks c and fills in the defaults.
+func (c Config) complete() (Config, error) {
+	domain, err := jid.New("", c.Domain, "")
+	if err != nil || c.Domain == "" {
+		return c, fmt.Errorf("gateway: domain %q is not an XMPP domain", c.Domain)
+	}
+	c.Domain = domain.Domainpart()
+	if c.Credentials == nil || c.Consents == nil {
+		return c, errors.New("gateway: Credentials and Consents are needed")
+	}
+	if err := c.Upstream.check(); err != nil {
+		return c, err
+	}
+	for i, origin := range c.Origins {
+		if c.Origins[i], err = cleanOrigin(origin); err != nil {
+			return c, err
+		}
+	}
+	if err := checkWebSocketURL(c.SeeOtherURL); err != nil {
+		return c, err
+	}
+	c.Limits = c.Limits.complete()
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+// check refuses plain TCP to anywhere but this machine, unless the mode spells
+// the danger.
+func (u Upstream) check() error {
+	switch u.TLS {
+	case "", TLSStart, TLSDirect, TLSPlain, TLSInsecurePlain:
+	default:
+		return fmt.Errorf("gateway: upstream TLS mode %q is unknown", u.TLS)
+	}
+	plain := u.TLS == TLSPlain || u.TLS == TLSInsecurePlain
+	if u.Address == "" {
+		if plain {
+			return errors.New("gateway: an upstream found by SRV cannot be plain; give its address")
+		}
+		return nil
+	}
+	host, _, err := net.SplitHostPort(u.Address)
+	if err != nil {
+		return fmt.Errorf("gateway: upstream address: %w", err)
+	}
+	if u.TLS == TLSPlain && !isLoopback(host) {
+		return fmt.Errorf("gateway: plain TCP to %q would send passwords in the clear; use starttls or direct", host)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// cleanOrigin returns an origin as browsers spell it (RFC 6454 section 6.2).
+func cleanOrigin(origin string) (string, error) {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") ||
+		(u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("gateway: origin %q is not like https://chat.example.org", origin)
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+func checkWebSocketURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "wss" && u.Scheme != "ws") {
+		return fmt.Errorf("gateway: %q is not a WebSocket URL", s)
+	}
+	return nil
+}
+
+func (l Limits) complete() Limits {
+	if l.Frame == (framing.Limits{}) {
+		l.Frame = framing.ClientLimits
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&l.AuthTime, 10 * time.Second}, {&l.Stall, 10 * time.Second}, {&l.PingEvery, 15 * time.Second},
+		{&l.DeadAfter, 50 * time.Second}, {&l.Dial, 10 * time.Second}, {&l.Grace, 3 * time.Second},
+		{&l.Goodbye, time.Second}, {&l.Hibernation, time.Hour}, {&l.RefreshState, 30 * time.Minute},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	for _, n := range []struct {
+		field *int
+		value int
+	}{
+		{&l.AuthBytes, 10_000}, {&l.LoginTries, 3}, {&l.Queue, 256 << 10}, {&l.PerAddress, 100},
+		{&l.PerAccount, 20}, {&l.Streams, 20_000}, {&l.EndedAtOnce, 4},
+	} {
+		if *n.field <= 0 {
+			*n.field = n.value
+		}
+	}
+	return l
+}

@@ -1,0 +1,248 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
+)
+
+// readBrowser carries the browser's frames to the server until the stream is
+// over, then reads on for the browser's own goodbye.
+func (s *stream) readBrowser() {
+	limit := s.g.limits.Frame.MaxBytes
+	for !s.isOver() {
+		frame, err := s.browser.read(s.frameLimit())
+		if err == nil {
+			s.unauthed += len(frame) // read only before the login
+			var e *framing.Element
+			if e, err = framing.ParseFrame(frame, s.g.limits.Frame); err == nil {
+				s.fromBrowser(e)
+			}
+		}
+		if err != nil {
+			s.finish(s.readEnding(err))
+			if e := (*framing.Error)(nil); !errors.As(err, &e) && !errors.Is(err, errFrameTooBig) {
+				return // the connection is gone
+			}
+		}
+	}
+	s.browser.discard(limit, s.closedByBrowser)
+}
+
+// closedByBrowser notes the browser's <close/>.
+func (s *stream) closedByBrowser() { s.hush.Do(func() { close(s.bye) }) }
+
+// readEnding is what an error of read or ParseFrame means for the stream.
+func (s *stream) readEnding(err error) ending {
+	f := (*framing.Error)(nil)
+	switch {
+	case errors.Is(err, errFrameTooBig) && s.frameLimit() < s.g.limits.Frame.MaxBytes:
+		return endAuthBytes
+	case errors.Is(err, errFrameTooBig):
+		return endTooBig
+	case errors.As(err, &f):
+		return endFraming(err)
+	default:
+		return endGone.with(err)
+	}
+}
+
+// frameLimit is how large the next frame may be.
+func (s *stream) frameLimit() int {
+	limit := s.g.limits.Frame.MaxBytes
+	if !s.isLoggedIn() {
+		limit = min(limit, s.g.limits.AuthBytes-s.unauthed)
+	}
+	return limit
+}
+
+// fromBrowser handles one frame. It runs on the reading goroutine alone.
+func (s *stream) fromBrowser(e *framing.Element) {
+	s.mu.Lock()
+	now, held := s.phase, s.held
+	s.mu.Unlock()
+	if held != nil {
+		s.await(held)
+	}
+	switch {
+	case framing.IsClose(e):
+		s.finish(endClient)
+		s.closedByBrowser()
+	case now == phaseNew || framing.IsOpen(e):
+		s.open(e, now)
+	case now == phaseOpened:
+		s.login(e)
+	case now == phaseAuth:
+		s.finish(endNotAuthorized)
+	case now == phaseSuccess:
+		s.finish(endNotOpen)
+	case isResume(e):
+		s.resume(e)
+	default:
+		s.judgeClient(e)
+	}
+}
+
+// await keeps the browser's frames back until what came before them is
+// settled at the server.
+func (s *stream) await(held <-chan struct{}) {
+	s.flush()
+	select {
+	case <-held:
+	case <-s.over:
+	}
+}
+
+// open starts the server's stream, for the first or, after the login, for the
+// second time (RFC 7395 section 3.4).
+func (s *stream) open(e *framing.Element, now phase) {
+	h, err := framing.ParseOpen(e)
+	switch {
+	case err != nil:
+		s.finish(endFraming(err))
+		return
+	case now != phaseNew && now != phaseSuccess:
+		s.finish(endOpenAgain)
+		return
+	case h.To != s.g.cfg.Domain:
+		s.finish(endHost)
+		return
+	}
+	if now == phaseNew {
+		if s.policy, err = s.g.strangerPolicy(); err != nil {
+			s.finish(endPanic.with(err))
+			return
+		}
+		conn, err := s.g.connect(s.ctx)
+		if err != nil {
+			s.finish(endUnreachable.with(err))
+			return
+		}
+		c := newServer(conn, s.g.limits.Stall)
+		s.mu.Lock()
+		s.server = c
+		s.mu.Unlock()
+		s.start(func() { defer close(c.done); s.readServer(c) })
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase = phaseOpened
+	if now == phaseSuccess {
+		s.phase = phaseReady
+	}
+	s.toServer(framing.AppendStreamHeader(nil, framing.Header{To: s.g.cfg.Domain, Version: "1.0", Lang: h.Lang}))
+}
+
+// toServer expects s.mu to be held. After the stream is over it drops b.
+func (s *stream) toServer(b []byte) {
+	if !s.gone && !s.isOver() {
+		s.server.queue(b)
+	}
+}
+
+// judgeClient asks the policy and does what it says.
+func (s *stream) judgeClient(e *framing.Element) {
+	s.carryClient(e)
+	if s.server.isFull() {
+		s.flush()
+	}
+}
+
+func (s *stream) carryClient(e *framing.Element) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.policy.FromClient(e)
+	s.g.metrics.stanzas.WithLabelValues("client", label(v)).Inc()
+	for _, frame := range v.Inject {
+		s.toServer(frame)
+	}
+	switch v.Action {
+	case policy.Pass:
+		s.sm.fromClient(e)
+		s.toServer(framing.ToServer(e))
+	case policy.Replace:
+		s.toServer(v.Frame)
+	case policy.End:
+		s.finish(endPolicy(v))
+		return
+	}
+	if !e.Is(framing.NSClient, "message") && e.IsStanza() {
+		s.markStale()
+	}
+}
+
+// label is a verdict as a metric.
+func label(v policy.Verdict) string {
+	if v.Reason != "" {
+		return v.Reason
+	}
+	return "pass"
+}
+
+func endPolicy(v policy.Verdict) ending {
+	return ending{reason: "policy", condition: v.Condition, text: v.Text, detail: v.Reason,
+		code: closeCode(v.Condition)}
+}
+
+// lookupTimeout bounds the questions about a person at the login.
+const lookupTimeout = 5 * time.Second
+
+// lookup asks whose the secret is, binds the stream to the credential and
+// learns the consent, in this order: what is revoked or changed meanwhile
+// finds the stream. A failure is a SASL condition, "" for success.
+func (s *stream) lookup(p plain) (failure string) {
+	ctx, cancel := context.WithTimeout(s.ctx, lookupTimeout)
+	defer cancel()
+	account, session, credential, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, string(p.secret))
+	if err != nil {
+		s.log.Warn("gateway: credentials cannot be looked up", "error", err)
+		return "temporary-auth-failure"
+	}
+	if !ok {
+		return "not-authorized"
+	}
+	b := binding{account: account, session: session, credential: credential}
+	if !s.g.streams.bind(s, b) {
+		s.finish(endAccountFull)
+		return "temporary-auth-failure"
+	}
+	c := policy.Consent{}
+	c.Presence, c.Typing, c.Receipts, err = s.g.cfg.Consents.Consent(ctx, account)
+	if err != nil {
+		s.log.Warn("gateway: consent cannot be read", "account", account, "error", err)
+		return "temporary-auth-failure"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.who = b
+	if s.consent == nil {
+		s.consent = &c
+	}
+	own, err := policy.New(s.policyConfig(p.username))
+	if err != nil {
+		s.log.Error("gateway: no policy", "account", account, "error", err)
+		return "temporary-auth-failure"
+	}
+	s.username, s.policy = p.username, own
+	return ""
+}
+
+// strangerPolicy is for a stream before its login: nothing may be shown.
+func (g *Gateway) strangerPolicy() (*policy.Stream, error) {
+	return policy.New(policy.Config{
+		Identity: policy.Identity{Bare: g.cfg.Domain, Domain: g.cfg.Domain}, Rand: g.cfg.Rand,
+	})
+}
+
+// policyConfig expects s.mu to be held.
+func (s *stream) policyConfig(username string) policy.Config {
+	return policy.Config{
+		Identity: policy.Identity{
+			Account: s.who.account, Bare: username + "@" + s.g.cfg.Domain, Domain: s.g.cfg.Domain,
+		},
+		Consent: *s.consent, Aware: s.aware, Rand: s.g.cfg.Rand,
+	}
+}

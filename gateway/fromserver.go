@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+
+	"github.com/coder/websocket"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
+)
+
+// readServer carries the server's stream to the browser until it ends. When
+// the stream is over it reads on for the server's own end of it.
+func (s *stream) readServer(c *server) {
+	for {
+		item, err := c.next()
+		if err != nil {
+			s.finish(readServerEnding(err))
+			return
+		}
+		switch item.Kind {
+		case framing.StreamStart:
+			s.opening(item.Header)
+		case framing.Stanza:
+			s.fromServer(c, item.Element)
+		case framing.StreamEnd:
+			s.finish(endServer)
+			return
+		}
+	}
+}
+
+func readServerEnding(err error) ending {
+	if f := (*framing.Error)(nil); errors.As(err, &f) {
+		return endServerSpeaks.with(err)
+	}
+	if errors.Is(err, io.EOF) {
+		return endLost
+	}
+	return endLost.with(err)
+}
+
+// opening turns the server's stream header into <open/> (RFC 7395 section 3.4).
+func (s *stream) opening(h framing.Header) {
+	s.mu.Lock()
+	s.opened = true
+	s.mu.Unlock()
+	s.put(framing.AppendOpen(nil, framing.Header{From: h.From, ID: h.ID, Version: h.Version, Lang: h.Lang}))
+}
+
+// fromServer handles one element. It runs on the server's reading goroutine
+// alone.
+func (s *stream) fromServer(c *server, e *framing.Element) {
+	switch {
+	case e.Is(framing.NSStream, "error"):
+		s.put(e.Raw)
+		s.finish(endStreamError(e))
+		return
+	case e.Name.Space == nsSASL:
+		s.loginAnswer(c, e)
+		return
+	case e.Name.Space == nsSM:
+		s.management(e)
+		return
+	}
+	s.judgeServer(c, e)
+}
+
+// loginAnswer handles <success/>, <failure/> and what a server must not ask.
+func (s *stream) loginAnswer(c *server, e *framing.Element) {
+	switch e.Name.Local {
+	case "success":
+		s.loggedIn()
+		c.restart()
+		s.put(e.Raw)
+	case "failure":
+		s.put(e.Raw)
+		s.loginFailed(conditionOf(e))
+	default: // PLAIN has no challenge after its first message
+		s.finish(endServerSpeaks)
+	}
+}
+
+// judgeServer asks the policy and does what it says.
+func (s *stream) judgeServer(c *server, e *framing.Element) {
+	s.mu.Lock()
+	v := s.policy.FromServer(e)
+	s.g.metrics.stanzas.WithLabelValues("server", label(v)).Inc()
+	for _, frame := range v.Inject {
+		s.toServer(frame)
+	}
+	switch {
+	case len(v.Inject) > 0 && s.held == nil:
+		s.hold()
+	case v.Action != policy.Swallow && !s.resuming():
+		s.release()
+	}
+	s.mu.Unlock()
+	if len(v.Inject) > 0 && c.flush() != nil {
+		s.finish(endLost)
+	}
+	switch v.Action {
+	case policy.Pass:
+		s.put(e.Raw)
+	case policy.Replace:
+		s.put(v.Frame)
+	case policy.End:
+		s.finish(endPolicy(v))
+	}
+}
+
+// endStreamError is the end after a stream error of the server, which the
+// browser has been given as it was.
+func endStreamError(e *framing.Element) ending {
+	end := endServer
+	end.reason = "server_error"
+	for c := range e.Children() {
+		if c.Name.Space == framing.NSStreams && c.Name.Local != "text" {
+			end.code = closeCode(framing.Condition(c.Name.Local))
+			end.detail = c.Name.Local
+			break
+		}
+	}
+	return end
+}
+
+func closeCode(c framing.Condition) websocket.StatusCode { return websocket.StatusCode(c.CloseCode()) }

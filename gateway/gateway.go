@@ -1,0 +1,121 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/gateway/policy"
+)
+
+// Gateway opens streams between browsers and one XMPP server. Any goroutine
+// may call its methods.
+type Gateway struct {
+	cfg     Config
+	limits  Limits
+	log     *slog.Logger
+	metrics *metrics
+	streams *registry
+	asleep  *hibernation
+}
+
+// New checks the configuration. The gateway serves at once; Run does what must
+// happen besides.
+func New(cfg Config) (*Gateway, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(cfg.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	return &Gateway{
+		cfg: cfg, limits: cfg.Limits, log: cfg.Log, metrics: m,
+		streams: newRegistry(cfg.Limits), asleep: newHibernation(cfg.Now),
+	}, nil
+}
+
+// Streams is how many streams are open now.
+func (g *Gateway) Streams() int { return g.streams.count() }
+
+// CloseCredential ends the streams that a credential opened, with
+// not-authorized and the reason for the log. It returns at once; the streams
+// are gone within 5 s. Sessions that the XMPP server still keeps for a
+// resumption are ended by Run.
+func (g *Gateway) CloseCredential(credential, reason string) {
+	g.revoke(byCredential, credential, reason)
+	g.asleep.end(func(r *sleeper) bool { return r.credential == credential })
+}
+
+// CloseSession is CloseCredential for all credentials of a browser's login.
+func (g *Gateway) CloseSession(session, reason string) {
+	g.revoke(bySession, session, reason)
+	g.asleep.end(func(r *sleeper) bool { return r.session == session })
+}
+
+// CloseAccount is CloseCredential for everything a person has open.
+func (g *Gateway) CloseAccount(account, reason string) {
+	g.revoke(byAccount, account, reason)
+	g.asleep.end(func(r *sleeper) bool { return r.account == account })
+}
+
+func (g *Gateway) revoke(index func(*registry) map[string]map[*stream]struct{}, key, reason string) {
+	e := endRevoked
+	e.detail = reason
+	for _, s := range g.streams.of(index, key) {
+		s.finish(e)
+	}
+}
+
+// ConsentChanged tells the live streams of an account what may be shown from
+// now on, and returns when they obey. A stream that shows more ends: at once,
+// or after the grace for clients that take the steps themselves. Sessions that
+// wait for a resumption under a wider consent are ended by Run.
+func (g *Gateway) ConsentChanged(account string, presence, typing, receipts bool) {
+	for _, s := range g.streams.of(byAccount, account) {
+		s.setConsent(policy.Consent{Presence: presence, Typing: typing, Receipts: receipts})
+	}
+	g.asleep.end(func(r *sleeper) bool {
+		return r.account == account && r.shown != presence && (r.shown || !r.aware)
+	})
+}
+
+// Run ends the sessions that must not wait for a resumption any longer. It
+// returns nil when ctx has ended and its goroutines with it.
+func (g *Gateway) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for range g.limits.EndedAtOnce {
+		wg.Go(func() { g.endSessions(ctx) })
+	}
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			g.asleep.expire()
+		}
+	}
+}
+
+// Shutdown refuses new streams, ends the live ones so that they can be resumed
+// later or elsewhere, and returns when they are gone or ctx has ended. It ends
+// no handler of the HTTP server.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	live := g.streams.drain()
+	for _, s := range live {
+		s.finish(endShutdown)
+	}
+	for _, s := range live {
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

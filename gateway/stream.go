@@ -1,0 +1,310 @@
+package gateway
+
+import (
+	"context"
+	"encoding/base32"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
+)
+
+// phase is how far a stream has come.
+type phase int
+
+const (
+	phaseNew     phase = iota // nothing yet: <open/> is expected
+	phaseOpened               // the server's stream is open, nobody is logged in
+	phaseAuth                 // a login is with the server
+	phaseSuccess              // logged in: a second <open/> is expected
+	phaseReady                // logged in and open: the policy decides
+)
+
+// stream is one browser's way to the XMPP server. doc.go says which goroutine
+// does what.
+type stream struct {
+	g        *Gateway
+	id       string
+	limitKey string
+	aware    bool
+	log      *slog.Logger
+
+	bound binding // guarded by the registry's lock
+
+	browser *browser
+	wg      sync.WaitGroup
+	ctx     context.Context // ends when the stream is over
+	cancel  context.CancelFunc
+
+	once   sync.Once
+	ending ending        // readable once over is closed
+	over   chan struct{} // closed when the stream is to end
+	bye    chan struct{} // closed when the browser's <close/> came after that
+	hush   sync.Once     // for bye
+	stale  chan struct{} // a token: the saved state may be out of date
+	saving sync.Mutex    // held while the state is saved
+	rested chan struct{} // closed when the server's side and the saved state are settled
+	done   chan struct{} // closed when the handler has returned
+
+	// The browser's reader alone.
+	unauthed int // bytes read before the login
+	asked    bool
+
+	// mu is held while a verdict is asked for and carried out, so that the
+	// order of verdicts is the order on the wire.
+	mu       sync.Mutex
+	phase    phase
+	who      binding
+	tries    int
+	loginOK  bool
+	opened   bool // the browser has had an <open/>
+	gone     bool // nothing more may go to the server
+	server   *server
+	policy   *policy.Stream
+	fresh    *policy.Stream // the fresh policy while a resumption is with the server
+	username string
+	consent  *policy.Consent // set before there is a policy
+	held     chan struct{}   // closed when the browser's frames may go on; nil: they may
+	sm       management
+	grace    *time.Timer // for going hidden
+	patience *time.Timer // for what held waits for
+}
+
+func (g *Gateway) newStream(r *http.Request) *stream {
+	id := make([]byte, 8)
+	if _, err := io.ReadFull(g.cfg.Rand, id); err != nil {
+		id = nil // an id is a convenience for readers of logs
+	}
+	s := &stream{
+		g: g, id: base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(id),
+		limitKey: limitKey(clientAddress(r, g.cfg.TrustedProxies)),
+		aware:    r.URL.Query().Get("consent") == "walk",
+		over:     make(chan struct{}), bye: make(chan struct{}), stale: make(chan struct{}, 1),
+		rested: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.log = g.log.With("conn", s.id)
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
+	return s
+}
+
+// run is the stream's life. It returns when every goroutine of it has ended.
+func (s *stream) run(b *browser) {
+	s.browser = b
+	b.conn.beforeRead = s.flush
+	s.start(func() {
+		if err := b.write(); err != nil {
+			s.finish(endSlow.with(err))
+		}
+	})
+	s.start(s.watch)
+	s.guard(s.readBrowser)
+	s.wg.Wait()
+	s.cancel()
+}
+
+// start runs f on a goroutine of the stream.
+func (s *stream) start(f func()) { s.wg.Go(func() { s.guard(f) }) }
+
+// guard turns a panic into the end of this one stream.
+func (s *stream) guard(f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.g.metrics.panics.Inc()
+			s.log.Error("gateway: panic", "value", v, "stack", string(debug.Stack()))
+			s.finish(endPanic)
+		}
+	}()
+	f()
+}
+
+// finish ends the stream. The first reason counts. Any goroutine may call it.
+func (s *stream) finish(e ending) {
+	s.once.Do(func() {
+		s.ending = e
+		close(s.over)
+		s.cancel()
+	})
+}
+
+func (s *stream) isOver() bool {
+	select {
+	case <-s.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// watch minds the clock, saves the state, and in the end says goodbye.
+func (s *stream) watch() {
+	login := time.NewTimer(s.g.limits.AuthTime)
+	defer login.Stop()
+	ping := time.NewTicker(s.g.limits.PingEvery)
+	defer ping.Stop()
+	refresh := time.NewTicker(s.g.limits.RefreshState)
+	defer refresh.Stop()
+	for {
+		select {
+		case <-s.over:
+			s.goodbye(s.ending)
+			return
+		case <-login.C:
+			if !s.isLoggedIn() {
+				s.finish(endAuthTime)
+			}
+		case <-ping.C:
+			s.checkPulse()
+		case <-s.stale:
+			s.save(false)
+		case <-refresh.C:
+			s.save(true)
+		}
+	}
+}
+
+// checkPulse finds the browsers that went away without a word.
+func (s *stream) checkPulse() {
+	silence := s.browser.conn.silence()
+	if silence > s.g.limits.DeadAfter {
+		s.finish(endDead)
+	} else if silence >= s.g.limits.PingEvery {
+		s.browser.ping(s.ctx)
+	}
+}
+
+func (s *stream) isLoggedIn() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loginOK
+}
+
+// flush sends the server what the browser's frames so far came to.
+func (s *stream) flush() {
+	s.mu.Lock()
+	c := s.server
+	s.mu.Unlock()
+	if c != nil && c.flush() != nil {
+		s.finish(endLost)
+	}
+}
+
+// hold keeps the browser's frames back until release. It expects s.mu to be
+// held. What they wait for must come within the stall limit.
+func (s *stream) hold() {
+	s.held = make(chan struct{})
+	s.patience = time.AfterFunc(s.g.limits.Stall, func() { s.finish(endArm) })
+}
+
+// release expects s.mu to be held.
+func (s *stream) release() {
+	if s.held != nil {
+		s.patience.Stop()
+		close(s.held)
+		s.held = nil
+	}
+}
+
+// put hands a frame to the browser.
+func (s *stream) put(frame []byte) { s.browser.queue.put(s.ctx, frame) }
+
+// goodbye ends both sides, as the ending says.
+func (s *stream) goodbye(e ending) {
+	patience := s.g.limits.Goodbye
+	s.mu.Lock()
+	s.gone = true
+	c, opened := s.server, s.opened
+	for _, t := range []*time.Timer{s.grace, s.patience} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	s.mu.Unlock()
+	last := e.frames(opened, framing.Header{From: s.g.cfg.Domain, ID: s.id, Version: "1.0"}, s.g.cfg.SeeOtherURL)
+	if !e.drain {
+		s.browser.queue.finish(last...)
+	}
+	if c != nil {
+		c.end(e.server, patience)
+	}
+	s.browser.queue.finish(last...)
+	s.settle(e)
+	close(s.rested)
+	s.endBrowser(e, patience)
+	s.logEnd(e)
+}
+
+// endBrowser lets the last frames out and closes the WebSocket.
+func (s *stream) endBrowser(e ending, patience time.Duration) {
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-s.browser.done:
+	case <-t.C: // it reads nothing: a close handshake would not get through either
+		_ = s.browser.ws.CloseNow()
+		return
+	}
+	if !e.silent && !e.abrupt {
+		t.Reset(patience)
+		select {
+		case <-s.bye:
+		case <-t.C:
+		}
+	}
+	_ = s.browser.ws.Close(e.code, e.reason)
+}
+
+func (s *stream) logEnd(e ending) {
+	s.g.metrics.ended.WithLabelValues(e.reason).Inc()
+	s.mu.Lock()
+	account := s.who.account
+	s.mu.Unlock()
+	attrs := []any{"account", account, "reason", e.reason}
+	if e.detail != "" {
+		attrs = append(attrs, "detail", e.detail)
+	}
+	s.log.Info("gateway: stream ended", attrs...)
+}
+
+// setConsent brings a change of consent to the live stream.
+func (s *stream) setConsent(c policy.Consent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.consent = &c
+	if s.username == "" {
+		return
+	}
+	switch s.policy.SetConsent(c) {
+	case policy.EndStream:
+		s.finish(endConsent)
+	case policy.AwaitWalk:
+		p := s.policy
+		if s.grace != nil {
+			s.grace.Stop()
+		}
+		s.grace = time.AfterFunc(s.g.limits.Grace, func() {
+			if !p.Settled() {
+				s.finish(endConsent)
+			}
+		})
+	}
+	s.markStale()
+}
+
+func (s *stream) markStale() {
+	select {
+	case s.stale <- struct{}{}:
+	default:
+	}
+}
+
+// saved is what a resumption needs, see Resumptions.
+type saved struct {
+	Policy json.RawMessage `json:"policy"`
+	Max    int             `json:"max"` // seconds the server keeps the session after a cut
+}
