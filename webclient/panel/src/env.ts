@@ -55,10 +55,10 @@ export interface Env {
   /** Per-tab storage (sessionStorage): survives F5, but "duplicate tab" copies it. */
   readonly tab: KeyValue;
   /**
-   * Holds the named lock until the returned function is called; `lost` fires when another tab stole it.
-   * Resolves to null when it is held elsewhere and `steal` is false.
+   * Takes the named lock, which is held until the returned function is called or another tab steals it (`lost`).
+   * try: null when it is held elsewhere. wait: resolves when it becomes free. steal: takes it from its holder.
    */
-  lock(name: string, steal: boolean, lost: () => void): Promise<(() => void) | null>;
+  lock(name: string, how: "try" | "wait" | "steal", lost: () => void): Promise<(() => void) | null>;
   online(): boolean;
   listen(event: WindowEvent, fn: () => void): void;
   /** Opens a window, null when blocked. */

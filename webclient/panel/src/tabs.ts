@@ -24,13 +24,15 @@ export class TabGuard {
     this.#tab = tab;
   }
 
-  /** Takes the lock; false when another tab has it. `lost` fires when a tab takes it over later. */
-  async acquire(steal: boolean, lost: () => void): Promise<boolean> {
+  /** Takes the lock; false when (for "try") another tab has it. `lost` fires when a tab takes it over later. */
+  async acquire(how: "try" | "wait" | "steal", lost: () => void): Promise<boolean> {
     if (this.#release) return true;
-    this.#release = await this.#env.lock(`trunkline:${this.#account}`, steal, () => {
+    const release = await this.#env.lock(`trunkline:${this.#account}`, how, () => {
       this.#release = null;
       lost();
     });
+    if (this.#release) release?.(); // a second request came through meanwhile
+    else this.#release = release;
     return this.#release !== null;
   }
 
@@ -44,6 +46,11 @@ export class TabGuard {
     const nonce = this.#env.id();
     this.#tab.set("nonce", nonce);
     this.#local.set("nonce", nonce);
+  }
+
+  /** Gives up what this tab could resume. */
+  disown(): void {
+    this.#tab.remove("nonce");
   }
 
   /** Whether the tab's resumption state belongs to the stream that was claimed last. */

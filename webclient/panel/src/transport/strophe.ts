@@ -199,7 +199,7 @@ export class StropheTransport implements Transport {
     const id = this.#env.id();
     this.#pings.set(id, message);
     const conn = this.#conn;
-    conn?.send(toDom(h("iq", { xmlns: NS.CLIENT, type: "get", id, to: conn.domain }, h("ping", { xmlns: NS.PING }))));
+    conn?.send(toDom(h("iq", { xmlns: NS.CLIENT, type: "get", id, to: conn.domain ?? undefined }, h("ping", { xmlns: NS.PING }))));
   }
 
   #owe(patience: number): void {

@@ -1,0 +1,234 @@
+/**
+ * The contact list on a stream: roster, presences, subscription requests, and the person's own presence.
+ *
+ * A resumed stream brings none of this again, so a reload finds presences and requests in the tab's storage.
+ */
+import type { Env } from "./env.ts";
+import type { Link } from "./link.ts";
+import type { Availability, Delivery, IncomingRequest, State } from "./state.ts";
+import type { Cell } from "./state/cell.ts";
+import { addRequest, applyPresence, applyRoster, availability, type Presences, removeRequest, setPresence } from "./state/contacts.ts";
+import { isRecord, type Store } from "./storage.ts";
+import type { OnlineInfo } from "./transport.ts";
+import { bare } from "./xmpp/jid.ts";
+import { NS } from "./xmpp/ns.ts";
+import { available, goHidden, goVisible, readAvailability, subscriptionStanza, unavailable } from "./xmpp/presence.ts";
+import { type RosterItem, rosterGet, rosterItems, rosterPush } from "./xmpp/roster.ts";
+import { attr, h, type Xml } from "./xmpp/xml.ts";
+
+/** Roster pushes of an import come by the thousand; the list is redrawn for a batch of them. */
+const BATCH_MS = 50;
+const SAVE_MS = 300;
+const MAX_RESOURCES = 20;
+const MAX_REQUESTS = 200;
+
+interface Saved {
+  readonly presences: readonly (readonly [string, readonly (readonly [string, Availability])[]])[];
+  readonly requests: readonly IncomingRequest[];
+}
+
+export class Contacts {
+  readonly #env: Pick<Env, "now" | "after">;
+  readonly #cell: Cell;
+  readonly #link: Pick<Link, "up" | "send" | "ask">;
+  readonly #tab: Store;
+  readonly #local: Store;
+  readonly #own: string;
+  #presences: Presences = new Map();
+  #batch: RosterItem[] = [];
+  #saving = false;
+  /** The privacy list is active on this stream. */
+  #listed = false;
+  /** The presence that this stream has: what goVisible and goHidden start from. */
+  #visible = false;
+
+  constructor(
+    env: Pick<Env, "now" | "after">, cell: Cell, link: Pick<Link, "up" | "send" | "ask">, tab: Store, local: Store, own: string,
+  ) {
+    this.#env = env;
+    this.#cell = cell;
+    this.#link = link;
+    this.#tab = tab;
+    this.#local = local;
+    this.#own = own;
+  }
+
+  /** Sets up a stream: contact list, carbons, own presence. Sent in order; what follows may count on all three. */
+  up(info: OnlineInfo): void {
+    this.#visible = info.hidden === null && this.#cell.state.consent.presence === "contacts";
+    this.#listed = info.hidden === "live";
+    this.#deliver(this.#visible || this.#listed ? "live" : "archive");
+    if (!info.resumed) {
+      this.#presences = new Map();
+      this.#cell.change((s) => ({ ...s, requests: [] }));
+    } else if (!this.#cell.state.rosterLoaded) {
+      this.#restore();
+    }
+    if (!info.resumed || !this.#cell.state.rosterLoaded) void this.#load();
+    if (info.resumed) return;
+    this.#link.ask(h("iq", { xmlns: NS.CLIENT, type: "set" }, h("enable", { xmlns: NS.CARBONS }))).catch(ignore);
+    if (this.#visible || this.#listed) this.#link.send(available());
+  }
+
+  down(): void {
+    this.save();
+  }
+
+  /** Presence consent changed: walks this stream to the new side (the order is in xmpp/presence.ts). */
+  async walk(visible: boolean): Promise<void> {
+    if (!this.#link.up || visible === this.#visible) return;
+    this.#visible = visible;
+    try {
+      if (visible) {
+        await goVisible(this.#link, this.#listed);
+        this.#listed = false;
+        this.#deliver("live");
+      } else {
+        const delivery = await goHidden(this.#link);
+        this.#listed = delivery === "live";
+        this.#deliver(delivery);
+      }
+    } catch {
+      // The stream ended; the next one is bound under the new consent.
+    }
+  }
+
+  /** Leaves before the session ends, so that nobody keeps a stale presence. */
+  leave(): void {
+    this.#link.send(unavailable());
+  }
+
+  presence(x: Xml): void {
+    const from = attr(x, "from");
+    const jid = bare(from);
+    if (!jid || jid === this.#own) return;
+    const type = attr(x, "type");
+    if (type === "subscribe") this.#asked(jid);
+    else if (type === "unsubscribe") this.#requests((r) => removeRequest(r, jid));
+    const a = readAvailability(x);
+    if (a === null) return;
+    if (a !== "offline" && (this.#presences.get(jid)?.size ?? 0) >= MAX_RESOURCES) return;
+    const slash = from.indexOf("/");
+    this.#presences = setPresence(this.#presences, jid, slash < 0 ? "" : from.slice(slash + 1), a);
+    this.#cell.change((s) => {
+      const contacts = applyPresence(s.contacts, jid, this.#presences);
+      return contacts === s.contacts ? s : { ...s, contacts };
+    });
+    this.#saveSoon();
+  }
+
+  /** A roster push, if it is one and from our own account; answers it. False for any other question. */
+  push(iq: Xml): boolean {
+    const items = rosterPush(iq, this.#own);
+    if (!items) return false;
+    const id = attr(iq, "id");
+    this.#link.send(h("iq", { xmlns: NS.CLIENT, type: "result", id, to: attr(iq, "from") || undefined }));
+    if (this.#batch.length === 0) this.#env.after(BATCH_MS, () => this.#flush());
+    this.#batch.push(...items);
+    return true;
+  }
+
+  accept(jid: string): void {
+    if (this.#cell.state.consent.presence !== "contacts") return;
+    this.#link.send(subscriptionStanza(jid, "subscribed"));
+    this.#requests((r) => removeRequest(r, jid));
+  }
+
+  decline(jid: string): void {
+    this.#link.send(subscriptionStanza(jid, "unsubscribed"));
+    this.#requests((r) => removeRequest(r, jid));
+  }
+
+  ask(jid: string): void {
+    this.#link.send(subscriptionStanza(jid, "subscribe"));
+  }
+
+  /** Pictures of people, known from an import: bare JID → URL. */
+  avatars(): Readonly<Record<string, string>> {
+    return this.#local.get("avatars", isTexts) ?? {};
+  }
+
+  rememberAvatars(avatars: Readonly<Record<string, string>>): void {
+    this.#local.set("avatars", { ...this.avatars(), ...avatars });
+  }
+
+  /** Writes what a reload needs; also called when the page goes away. */
+  save(): void {
+    this.#saving = false;
+    const presences = [...this.#presences].map(([jid, r]) => [jid, [...r]] as const);
+    this.#tab.set("presence", { presences, requests: this.#cell.state.requests } satisfies Saved);
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const items = rosterItems(await this.#link.ask(rosterGet()));
+      if (items) this.#apply(items, true);
+    } catch {
+      // The stream ended; the next one asks again.
+    }
+  }
+
+  #flush(): void {
+    const items = this.#batch;
+    this.#batch = [];
+    this.#apply(items, false);
+  }
+
+  #apply(items: readonly RosterItem[], replace: boolean): void {
+    const context = { presences: this.#presences, avatars: this.avatars(), replace };
+    this.#cell.change((s) => {
+      const contacts = applyRoster(s.contacts, items, context);
+      const seesUs = (jid: string): boolean => /^(from|both)$/.test(contacts.get(jid)?.subscription ?? "");
+      const requests = s.requests.some((r) => seesUs(r.jid)) ? s.requests.filter((r) => !seesUs(r.jid)) : s.requests;
+      return { ...s, contacts, requests, rosterLoaded: s.rosterLoaded || replace };
+    });
+  }
+
+  #asked(jid: string): void {
+    const known = this.#cell.state.contacts.get(jid)?.subscription;
+    if (known === "from" || known === "both" || this.#cell.state.requests.length >= MAX_REQUESTS) return;
+    this.#requests((r) => addRequest(r, jid, this.#env.now()));
+  }
+
+  #requests(fn: (r: State["requests"]) => State["requests"]): void {
+    this.#cell.change((s) => {
+      const requests = fn(s.requests);
+      return requests === s.requests ? s : { ...s, requests };
+    });
+    this.#saveSoon();
+  }
+
+  #deliver(delivery: Delivery): void {
+    this.#cell.change((s) => (s.delivery === delivery ? s : { ...s, delivery }));
+  }
+
+  #restore(): void {
+    const saved = this.#tab.get("presence", isSaved);
+    if (!saved) return;
+    this.#presences = new Map(saved.presences.map(([jid, r]) => [jid, new Map(r)]));
+    this.#cell.change((s) => ({
+      ...s,
+      requests: saved.requests,
+      contacts: new Map([...s.contacts].map(([jid, c]) => [jid, { ...c, availability: availability(this.#presences, jid, c.subscription) }])),
+    }));
+  }
+
+  #saveSoon(): void {
+    if (this.#saving) return;
+    this.#saving = true;
+    this.#env.after(SAVE_MS, () => this.#saving && this.save());
+  }
+}
+
+function ignore(): void {
+  // Carbons are a convenience.
+}
+
+function isTexts(v: unknown): v is Record<string, string> {
+  return isRecord(v) && Object.values(v).every((t) => typeof t === "string");
+}
+
+function isSaved(v: unknown): v is Saved {
+  return isRecord(v) && Array.isArray(v["presences"]) && v["presences"].every((p) => Array.isArray(p) && typeof p[0] === "string" && Array.isArray(p[1]))
+    && Array.isArray(v["requests"]) && v["requests"].every((r) => isRecord(r) && typeof r["jid"] === "string");
+}
