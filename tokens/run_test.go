@@ -83,6 +83,12 @@ func TestIssueAgainstRevoke(t *testing.T) {
 	require.Zero(t, f.count(`SELECT count(*) FROM credentials WHERE revoked_at IS NULL`))
 }
 
+// pass lets synthetic time pass, and everything happen that it brings.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 // feedLog collects what OnRevoked was told.
 type feedLog struct {
 	mu    sync.Mutex
@@ -132,19 +138,16 @@ func TestFeedReachesEveryProcess(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, want, logs[0].take(), "the own process, without any time passing")
 		require.Empty(t, logs[1].take())
-		time.Sleep(time.Second)
-		synctest.Wait()
+		pass(time.Second)
 		require.Equal(t, want, logs[1].take(), "the other one, a second later")
 
 		for i := range feedPage + 7 {
 			require.NoError(t, services[1].RevokeCredential(ctx, fmt.Sprint(i), "many"))
 		}
-		time.Sleep(time.Second)
-		synctest.Wait()
+		pass(time.Second)
 		require.Len(t, logs[0].take(), feedPage+7)
 		require.Len(t, logs[1].take(), feedPage+7)
-		time.Sleep(5 * time.Second)
-		synctest.Wait()
+		pass(5 * time.Second)
 		require.Empty(t, logs[0].take(), "nothing is told twice")
 		cancel()
 		wg.Wait()
@@ -172,23 +175,20 @@ func TestADayWithTheJanitor(t *testing.T) {
 		f.exec(`INSERT INTO credentials (id, account_id, purpose, hash, created_at) VALUES ('d', '1', 'device', 'x', 0)`)
 		require.True(t, f.verify("alice", used))
 
-		time.Sleep(9 * time.Second)
+		pass(9 * time.Second)
 		require.True(t, f.verify("alice", used))
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		require.False(t, f.verify("alice", used))
 		require.True(t, f.verify("alice", unused))
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
+		pass(2 * time.Minute)
 		require.False(t, f.verify("alice", unused))
 		require.False(t, f.verify("bob", internal))
 		require.NoError(t, s.RevokeSession(ctx, "s", "signed out"))
 
-		time.Sleep(3 * time.Minute)
-		synctest.Wait()
+		pass(3 * time.Minute)
 		require.Equal(t, 1, f.count(`SELECT count(*) FROM credentials`), "the device's alone")
 		require.Equal(t, 1, f.count(`SELECT count(*) FROM revocations`))
-		time.Sleep(24 * time.Hour)
-		synctest.Wait()
+		pass(24 * time.Hour)
 		require.Zero(t, f.count(`SELECT count(*) FROM revocations`))
 		cancel()
 		wg.Wait()
@@ -210,11 +210,10 @@ func TestRunOutlivesTrouble(t *testing.T) {
 		synctest.Wait()
 
 		f.exec(`ALTER TABLE revocations RENAME TO away`)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		f.exec(`INSERT INTO away (kind, subject, reason, at) VALUES ('session', 's', 'meanwhile', 0)`)
 		f.exec(`ALTER TABLE away RENAME TO revocations`)
-		time.Sleep(time.Second)
-		synctest.Wait()
+		pass(time.Second)
 		require.Equal(t, []string{"session s meanwhile"}, log.take())
 		cancel()
 		wg.Wait()
