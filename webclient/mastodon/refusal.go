@@ -32,7 +32,7 @@ func refusal(cl *call, status int, body []byte) *Error {
 	case cl.realm == realmToken:
 		e.Kind = tokenKind(status, e.Code)
 	case cl.realm == realmClient:
-		e.Kind = clientKind(status)
+		e.Kind = clientKind(status, e.Code)
 	default:
 		e.Kind = apiKind(status, said.Error)
 	}
@@ -77,11 +77,12 @@ func tokenKind(status int, code string) error {
 	return ErrRefused
 }
 
-func clientKind(status int) error {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden:
+// clientKind reads the refusal of a registration or revocation.
+func clientKind(status int, code string) error {
+	switch {
+	case code == "invalid_client", status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return ErrBadClient
-	case http.StatusNotFound:
+	case status == http.StatusNotFound:
 		return ErrNotMastodon
 	}
 	return ErrRefused

@@ -44,7 +44,7 @@ func (s *Server) apiRoutes(mux *http.ServeMux) {
 		"GET /api/v1/accounts/{id}/following":     s.following,
 		"GET /api/v1/instance":                    s.instanceV1,
 		"GET /api/v2/instance":                    s.instanceV2,
-		"/api/":                                   s.noRoute,
+		"GET /api/":                               s.noRoute,
 	} {
 		mux.HandleFunc(pattern, s.limited("api", h))
 	}
