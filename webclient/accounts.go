@@ -1,0 +1,155 @@
+package webclient
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/trunkline-chat/trunkline/webclient/mastodon"
+)
+
+// localName is what Mastodon allows as a local name, in lower case; every such
+// name is a localpart as it stands (RFC 7622 section 3.3).
+var localName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_.-]{0,62}[a-z0-9_])?$`)
+
+func tokenPurpose(account string) string { return "accounts.mastodon_token:" + account }
+
+// saveAccount keeps what Mastodon says of a person who signs in, and their token.
+// The name belongs to the id that had it first.
+func (s *Server) saveAccount(ctx context.Context, app mastodon.App, person mastodon.Account, token mastodon.Token) error {
+	username := strings.ToLower(person.Username)
+	if person.ID == "" || !localName.MatchString(username) {
+		return failed(codeInvalid, fmt.Errorf("account id %q, username %q", person.ID, person.Username))
+	}
+	sealed, err := s.keys.seal(tokenPurpose(person.ID), []byte(token.Access))
+	if err != nil {
+		return err
+	}
+	var before []byte
+	err = s.cfg.DB.Update(ctx, func(tx *sql.Tx) error {
+		if before, err = s.claimName(ctx, tx, person.ID, username); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO accounts (id, username, display_name, avatar_url, profile_url,
+			mastodon_token, token_scopes, created_at, last_login_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, avatar_url = excluded.avatar_url,
+			profile_url = excluded.profile_url, mastodon_token = excluded.mastodon_token,
+			token_scopes = excluded.token_scopes, last_login_at = excluded.last_login_at, suspended_at = NULL`,
+			person.ID, username, person.DisplayName, person.Avatar, person.URL, sealed,
+			strings.Join(token.Scopes, " "), s.now(), s.now())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("webclient: account: %w", err)
+	}
+	s.dropReplaced(ctx, app, person.ID, before, token)
+	return nil
+}
+
+// claimName makes sure that username is id's or nobody's, and returns id's sealed
+// token so far.
+func (s *Server) claimName(ctx context.Context, tx *sql.Tx, id, username string) (before []byte, err error) {
+	var owner string
+	err = tx.QueryRowContext(ctx, `SELECT id FROM accounts WHERE username = $1`, username).Scan(&owner)
+	if err == nil && owner != id {
+		return nil, failed(codeNameTaken, fmt.Errorf("%q is bound to account %s and account %s asks for it; "+
+			"if they are the same person, run: trunkline account rebind %s %s", username, owner, id, username, id))
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	var name string
+	err = tx.QueryRowContext(ctx, `SELECT username, mastodon_token FROM accounts WHERE id = $1`, id).Scan(&name, &before)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case name != username:
+		return nil, failed(codeNameTaken, fmt.Errorf("account %s was %q and is now %q; chat addresses do not change with names",
+			id, name, username))
+	}
+	return before, nil
+}
+
+// dropReplaced revokes the token that a new one took the place of. Mastodon gives
+// the same one again, other servers do not, and then nobody would ever revoke it.
+func (s *Server) dropReplaced(ctx context.Context, app mastodon.App, account string, before []byte, token mastodon.Token) {
+	if before == nil {
+		return
+	}
+	old, _, err := s.keys.open(tokenPurpose(account), before)
+	if err != nil || string(old) == string(token.Access) {
+		return
+	}
+	if err := s.cfg.Mastodon.Revoke(ctx, app, mastodon.Secret(old)); err != nil {
+		s.cfg.Log.WarnContext(ctx, "revoking a replaced token failed", "account", account, "error", err)
+	}
+}
+
+// token is account's Mastodon token, errLoginAgain if there is none that opens.
+func (s *Server) token(ctx context.Context, account string) (mastodon.Secret, error) {
+	var sealed []byte
+	err := s.cfg.DB.QueryRowContext(ctx, `SELECT mastodon_token FROM accounts WHERE id = $1`, account).Scan(&sealed)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) || err == nil && sealed == nil:
+		return "", errLoginAgain
+	case err != nil:
+		return "", fmt.Errorf("webclient: token: %w", err)
+	}
+	plain, _, err := s.keys.open(tokenPurpose(account), sealed)
+	if err != nil {
+		s.cfg.Log.ErrorContext(ctx, "a stored Mastodon token cannot be read", "account", account, "error", err)
+		return "", errLoginAgain
+	}
+	return mastodon.Secret(plain), nil
+}
+
+// Rebind gives the chat address of username to the Mastodon account newID, which
+// an admin has found to be the rightful one. Everything that Trunkline knew of the
+// account before goes, consent too: it may be another person. What the XMPP server
+// keeps under the address stays. Only newID can sign in with the name afterwards.
+func (s *Server) Rebind(ctx context.Context, username, newID string) error {
+	username = strings.ToLower(username)
+	if newID == "" || !localName.MatchString(username) {
+		return fmt.Errorf("webclient: rebind: %q is not a name, or the new id is empty", username)
+	}
+	var oldID string
+	err := s.cfg.DB.QueryRowContext(ctx, `SELECT id FROM accounts WHERE username = $1`, username).Scan(&oldID)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("webclient: rebind: nobody called %q has signed in yet", username)
+	case err != nil:
+		return fmt.Errorf("webclient: rebind: %w", err)
+	case oldID == newID:
+		return fmt.Errorf("webclient: rebind: %q is bound to account %s already", username, newID)
+	}
+	if err := s.endAccount(ctx, oldID, "rebound"); err != nil {
+		return err
+	}
+	s.revokeToken(ctx, oldID)
+	err = s.cfg.DB.Update(ctx, func(tx *sql.Tx) error {
+		var other string
+		err := tx.QueryRowContext(ctx, `SELECT username FROM accounts WHERE id = $1`, newID).Scan(&other)
+		if err == nil {
+			return fmt.Errorf("account %s is bound to %q already", newID, other)
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM accounts WHERE id = $1`, oldID); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO accounts (id, username, created_at, last_login_at)
+			VALUES ($1, $2, $3, $4)`, newID, username, s.now(), int64(0))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("webclient: rebind: %w", err)
+	}
+	s.cfg.Log.WarnContext(ctx, "account rebound", "username", username, "from", oldID, "to", newID)
+	return nil
+}

@@ -1,0 +1,176 @@
+package webclient
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/internal/sqldb"
+	"github.com/trunkline-chat/trunkline/webclient/mastodon"
+)
+
+// Issuer issues and revokes the passwords that the XMPP server accepts. An error
+// with a method RetryAfter() time.Duration is a rate limit.
+type Issuer interface {
+	IssueTemporary(ctx context.Context, account, session string) (secret string, expires time.Time, err error)
+	RevokeSession(ctx context.Context, session, reason string) error
+	RevokeAccount(ctx context.Context, account, reason string) error
+}
+
+// Importer adds people to the roster of account, as a short XMPP session of that
+// person. It calls report once for each index of jids whose fate is known, with
+// the status "added", "already" or "failed" and, for "failed", a plain sentence;
+// never concurrently. An error means that the rest was not tried; the people
+// already reported stay so. Adding somebody who is there already is no error.
+type Importer interface {
+	AddContacts(ctx context.Context, account string, jids, names []string, subscribe []bool,
+		report func(i int, status, reason string) error) error
+}
+
+// ConsentWatcher is told of each change of consent after it was committed, in
+// order for each account. It returns when live streams know.
+type ConsentWatcher func(account string, presence, typing, receipts bool)
+
+// Config is what a Server needs. Fields without a default must be set.
+type Config struct {
+	PublicURL    string // the chat origin, e.g. "https://chat.example.org"; http only on loopback
+	InstanceURL  string // the origin of the Mastodon web site
+	InstanceName string // what people call the instance; "" is the host of InstanceURL
+	LocalDomain  string // the domain in handles
+	XMPPDomain   string // the domain in chat addresses; "" is LocalDomain
+	WebSocketURL string // the gateway as browsers see it, e.g. "wss://chat.example.org/xmpp-websocket"
+	AppName      string // our name at Mastodon; "" is "Trunkline"
+
+	// CrossSite is for a chat origin on another site than the instance: the session
+	// cookie is SameSite=None and Partitioned, and a finished login is handed into
+	// the panel's frame by a one-time code.
+	CrossSite bool
+
+	// DataKeys are 32 bytes each. The first seals, all of them open.
+	DataKeys [][]byte
+
+	SessionIdle     time.Duration // 0 is 14 days
+	SessionAbsolute time.Duration // 0 is 90 days
+
+	// MediaOrigins are further origins that the panel may load pictures from.
+	MediaOrigins []string
+
+	Mastodon       *mastodon.Client
+	DB             *sqldb.DB
+	Issuer         Issuer
+	Importer       Importer
+	ConsentChanged ConsentWatcher // may be nil
+
+	// ClientAddr finds the person's address behind trusted proxies, for instances
+	// that take it from us. May be nil.
+	ClientAddr func(*http.Request) netip.Addr
+
+	Now  func() time.Time // nil is time.Now
+	Rand io.Reader        // nil is crypto/rand
+	Log  *slog.Logger     // nil is slog.Default
+}
+
+// complete fills in defaults and says what is wrong with the rest.
+func (c *Config) complete() error {
+	if c.AppName == "" {
+		c.AppName = "Trunkline"
+	}
+	if c.XMPPDomain == "" {
+		c.XMPPDomain = c.LocalDomain
+	}
+	if c.SessionIdle == 0 {
+		c.SessionIdle = 14 * 24 * time.Hour
+	}
+	if c.SessionAbsolute == 0 {
+		c.SessionAbsolute = 90 * 24 * time.Hour
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return errors.Join(c.checkURLs(), c.checkParts())
+}
+
+func (c *Config) checkURLs() error {
+	public, err := origin(c.PublicURL)
+	if err != nil {
+		return fmt.Errorf("webclient: PublicURL: %w", err)
+	}
+	if public.Scheme == "http" && !loopback(public.Hostname()) {
+		return errors.New("webclient: PublicURL: http is for loopback hosts only")
+	}
+	if public.Scheme == "http" && c.CrossSite {
+		return errors.New("webclient: CrossSite needs a PublicURL with https: browsers take such cookies from nowhere else")
+	}
+	instance, err := origin(c.InstanceURL)
+	if err != nil {
+		return fmt.Errorf("webclient: InstanceURL: %w", err)
+	}
+	c.PublicURL, c.InstanceURL = public.String(), instance.String()
+	if c.InstanceName == "" {
+		c.InstanceName = instance.Host
+	}
+	ws, err := url.Parse(c.WebSocketURL)
+	if err != nil || (ws.Scheme != "ws" && ws.Scheme != "wss") || ws.Host == "" {
+		return fmt.Errorf("webclient: WebSocketURL: %q is not a ws:// or wss:// URL", c.WebSocketURL)
+	}
+	for i, raw := range c.MediaOrigins {
+		media, err := origin(raw)
+		if err != nil {
+			return fmt.Errorf("webclient: MediaOrigins: %w", err)
+		}
+		c.MediaOrigins[i] = media.String()
+	}
+	return nil
+}
+
+func (c *Config) checkParts() error {
+	switch {
+	case c.LocalDomain == "":
+		return errors.New("webclient: LocalDomain is empty")
+	case c.Mastodon == nil || c.DB == nil || c.Issuer == nil || c.Importer == nil:
+		return errors.New("webclient: Mastodon, DB, Issuer and Importer must be set")
+	case c.SessionIdle < 0 || c.SessionAbsolute < 0:
+		return errors.New("webclient: session lifetimes must be positive")
+	}
+	return nil
+}
+
+// origin parses scheme://host[:port] with nothing behind it but a slash. The
+// result has no path and a lower-case host.
+func origin(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a URL", raw)
+	}
+	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.Hostname() == "" {
+		return nil, fmt.Errorf("%q is not an http or https origin", raw)
+	}
+	if (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" || u.User != nil ||
+		strings.ContainsAny(u.Host, " ;,'\"") {
+		return nil, fmt.Errorf("%q must be an origin: scheme and host, nothing more", raw)
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,170 @@
+package webclient
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
+)
+
+// Server answers the public listener's requests, all but the WebSocket.
+// Any goroutine may call any method.
+type Server struct {
+	cfg      Config
+	public   *url.URL
+	instance *url.URL
+	keys     *keyring
+	sessions *sessions
+	pages    *pages
+	pace     pace
+
+	logins     *rate.Limiter       // new logins, over all people
+	exchanges  *semaphore.Weighted // logins share it between exchange and save; revoking a token takes all of it
+	appLock    chan struct{}       // one registration at a time
+	standing   *standing
+	listeners  listeners // of imports
+	wakeTidy   chan struct{}
+	wakeImport chan struct{}
+
+	consentTurns, standingTurns turns // one change, one check per account at a time
+
+	watchers *semaphore.Weighted // each call of the consent watcher holds one, Run's end all
+	stopped  chan struct{}       // closed when Run ends: event streams end
+	stopOnce sync.Once
+}
+
+// pace is how often and how long; tests shorten it.
+type pace struct {
+	tidy          time.Duration // janitor
+	sweep         time.Duration // old rows
+	heartbeat     time.Duration // event streams
+	glance        time.Duration // event streams look at the database and their login
+	standingCheck time.Duration // age at which an account's standing is asked again
+	standingRetry time.Duration // after Mastodon could not say
+	standingWait  time.Duration // how long to wait for Mastodon's answer
+	watcherWait   time.Duration // how long a change of consent waits for live streams
+	importRetry   time.Duration // first back-off of an import, doubled up to importRetryMax
+	importMax     time.Duration
+	importGiveUp  time.Duration // age at which an import that gets nowhere ends
+	importBatch   time.Duration // time limit of one batch
+	revokeRetry   time.Duration // first back-off of a token revocation
+}
+
+func defaultPace() pace {
+	return pace{
+		tidy: time.Second, sweep: time.Minute, heartbeat: 15 * time.Second, glance: 2 * time.Second,
+		standingCheck: 5 * time.Minute, standingRetry: 30 * time.Second, standingWait: 4 * time.Second,
+		watcherWait: 4 * time.Second,
+		importRetry: time.Second, importMax: 30 * time.Second, importGiveUp: 24 * time.Hour, importBatch: 5 * time.Minute,
+		revokeRetry: time.Minute,
+	}
+}
+
+// The whole of Server.exchanges and of Server.watchers.
+const (
+	loginShare   = 1 << 16
+	watcherShare = 1 << 16
+)
+
+// New checks the configuration and builds a Server. It starts nothing and talks to
+// nobody.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	keys, err := newKeyring(cfg.DataKeys, cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg:        cfg,
+		keys:       keys,
+		pace:       defaultPace(),
+		logins:     rate.NewLimiter(20, 200),
+		exchanges:  semaphore.NewWeighted(loginShare),
+		watchers:   semaphore.NewWeighted(watcherShare),
+		appLock:    make(chan struct{}, 1),
+		standing:   newStanding(),
+		wakeTidy:   make(chan struct{}, 1),
+		wakeImport: make(chan struct{}, 1),
+		stopped:    make(chan struct{}),
+	}
+	if s.public, err = origin(cfg.PublicURL); err != nil {
+		return nil, fmt.Errorf("webclient: PublicURL: %w", err)
+	}
+	if s.instance, err = origin(cfg.InstanceURL); err != nil {
+		return nil, fmt.Errorf("webclient: InstanceURL: %w", err)
+	}
+	s.sessions = newSessions(cfg)
+	if s.pages, err = newPages(cfg); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run does the work that no request waits for, until ctx ends: it ends expired
+// logins, revokes unused Mastodon tokens, clears away old rows, and runs imports.
+// When it returns, nothing of the Server runs any more except requests. Call it
+// once.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.awaitWatchers()
+	defer s.stopOnce.Do(func() { close(s.stopped) })
+	if err := s.reseal(ctx); err != nil {
+		s.cfg.Log.ErrorContext(ctx, "sealing stored secrets under the first data key failed", "error", err)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	// Event streams must not hold up a shutdown: they end with ctx, not after it.
+	stop := context.AfterFunc(ctx, func() { s.stopOnce.Do(func() { close(s.stopped) }) })
+	defer stop()
+	group.Go(func() error { return s.tidy(ctx) })
+	group.Go(func() error { return s.runImports(ctx) })
+	return group.Wait()
+}
+
+// awaitWatchers waits for the calls of the consent watcher that are under way, as
+// long as one may take. Later ones happen in their request.
+func (s *Server) awaitWatchers() {
+	ctx, cancel := context.WithTimeout(context.Background(), watcherLimit)
+	defer cancel()
+	if err := s.watchers.Acquire(ctx, watcherShare); err != nil {
+		s.cfg.Log.Error("a consent watcher does not return", "error", err)
+	}
+}
+
+// now is the injected clock in the database's unit.
+func (s *Server) now() int64 { return s.cfg.Now().UnixMilli() }
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// turns gives each account's doings an order. The number of accounts is open, so
+// they share a fixed number of queues.
+type turns struct {
+	once   sync.Once
+	queues [64]chan struct{}
+}
+
+// take waits for account's turn and returns what ends it.
+func (t *turns) take(ctx context.Context, account string) (release func(), err error) {
+	t.once.Do(func() {
+		for i := range t.queues {
+			t.queues[i] = make(chan struct{}, 1)
+		}
+	})
+	queue := t.queues[fingerprint(account)[0]%byte(len(t.queues))]
+	select {
+	case queue <- struct{}{}:
+		return func() { <-queue }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("webclient: waiting for a turn: %w", ctx.Err())
+	}
+}
