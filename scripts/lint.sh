@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Everything that judges the sources without running them.
+source "$(dirname "$0")/env.sh"
+
+scripts/deps.sh test
+scripts/deps.sh node
+
+say "gofmt"
+unformatted=$(git ls-files -z -co --exclude-standard '*.go' | xargs -0r gofmt -l)
+[ -z "$unformatted" ] || die "Not formatted: $unformatted"
+
+say "go vet"
+go vet ./...
+
+say "staticcheck"
+"$(tool staticcheck)" ./...
+
+say "go.mod"
+go mod tidy -diff
+go -C scripts/tools mod tidy -diff
+
+say "luacheck"
+luacheck --quiet contrib/prosody
+
+say "shell"
+for script in scripts/*.sh .ci/run; do bash -n "$script"; done
+
+say "TypeScript, eslint"
+npm run --silent typecheck
+npm run --silent lint
