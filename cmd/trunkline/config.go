@@ -65,12 +65,16 @@ func (c *call) plain(cmd string, args []string, make func() ([]byte, error)) int
 }
 
 func (c *call) checkConfig(args []string) int {
-	cfg, words, code := c.configured("config", args)
-	if code != exitOK {
-		return code
+	path, words, ok := c.configPath("config", args)
+	if !ok {
+		return exitUsage
 	}
 	if len(words) > 0 {
 		return c.misused("config check takes the file as --config FILE")
+	}
+	cfg, ok := c.load(path)
+	if !ok {
+		return exitFailed
 	}
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(c.stderr, w.Error())

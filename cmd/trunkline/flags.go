@@ -26,20 +26,20 @@ func (c *call) parse(cmd string, args []string, define func(*flag.FlagSet)) (wor
 	}
 }
 
-// configured reads the one flag --config and that configuration. When code is
-// not exitOK the reason has been told.
-func (c *call) configured(cmd string, args []string) (cfg *config.Config, words []string, code int) {
-	var path string
-	words, ok := c.parse(cmd, args, func(fs *flag.FlagSet) { fs.StringVar(&path, "config", defaultConfig, "") })
-	if !ok {
-		return nil, nil, exitUsage
-	}
+// configPath reads the one flag --config and returns it with the words beside it.
+func (c *call) configPath(cmd string, args []string) (path string, words []string, ok bool) {
+	words, ok = c.parse(cmd, args, func(fs *flag.FlagSet) { fs.StringVar(&path, "config", defaultConfig, "") })
+	return path, words, ok
+}
+
+// load reads the configuration; when ok is false the reason has been told.
+func (c *call) load(path string) (cfg *config.Config, ok bool) {
 	cfg, err := config.Load(path, c.env)
 	if err != nil {
 		c.explain(path, err)
-		return nil, nil, exitFailed
+		return nil, false
 	}
-	return cfg, words, exitOK
+	return cfg, true
 }
 
 // explain writes each mistake of a configuration on a line of its own.

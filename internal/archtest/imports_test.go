@@ -39,9 +39,6 @@ var allowed = map[string][]string{
 	"webclient/mastodon/mastodontest": {},
 }
 
-// strangers never meet except in cmd/trunkline/serve.go, tests included.
-var strangers = []string{"gateway", "tokens", "webclient"}
-
 // source is one parsed Go file.
 type source struct {
 	name string // path from the root
@@ -107,9 +104,6 @@ func importRule(files []source) []string {
 			if ours && !free && !slices.Contains(may, dep) {
 				bad = append(bad, fmt.Sprintf("%s must not import %s", f.name, dep))
 			}
-			if ours && f.test && slices.Contains(strangers, f.pkg) && slices.Contains(strangers, dep) && dep != f.pkg {
-				bad = append(bad, fmt.Sprintf("%s must not import %s, not even to test", f.name, dep))
-			}
 		}
 	}
 	return bad
@@ -145,6 +139,5 @@ func TestImportRuleComplains(t *testing.T) {
 	assert.Equal(t, []string{
 		"gateway/a.go must not import tokens",
 		`helpers/a.go: "helpers" is a new package: say in archtest what it may import`,
-		"tokens/a_test.go must not import webclient, not even to test",
 	}, importRule(files))
 }

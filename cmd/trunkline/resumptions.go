@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/internal/sqldb"
+)
+
+// sweepEvery is how often states that nobody can resume any more are deleted.
+const sweepEvery = 5 * time.Minute
+
+// resumptions keeps what a stream needs in order to be resumed (XEP-0198) in
+// the database, so that it can be resumed after a restart or through another
+// node. Any goroutine may call its methods.
+type resumptions struct {
+	db  *sqldb.DB
+	now func() time.Time
+}
+
+// SaveResumption stores state under key, in place of what was there.
+func (r *resumptions) SaveResumption(ctx context.Context, key []byte, account string, state []byte, expires time.Time) error {
+	_, err := r.db.ExecContext(ctx, `INSERT INTO resumptions (key, account_id, state, expires_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (key) DO UPDATE SET account_id = excluded.account_id, state = excluded.state, expires_at = excluded.expires_at`,
+		key, account, state, expires.UnixMilli())
+	if err != nil {
+		return fmt.Errorf("resumptions: save: %w", err)
+	}
+	return nil
+}
+
+// LoadResumption returns the state under key; nil, nil when there is none or
+// its time is over.
+func (r *resumptions) LoadResumption(ctx context.Context, key []byte) (state []byte, err error) {
+	err = r.db.QueryRowContext(ctx, `SELECT state FROM resumptions WHERE key = $1 AND expires_at > $2`,
+		key, r.now().UnixMilli()).Scan(&state)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("resumptions: load: %w", err)
+	}
+	return state, nil
+}
+
+// DeleteResumption forgets key; it need not exist.
+func (r *resumptions) DeleteResumption(ctx context.Context, key []byte) error {
+	if _, err := r.db.ExecContext(ctx, `DELETE FROM resumptions WHERE key = $1`, key); err != nil {
+		return fmt.Errorf("resumptions: delete: %w", err)
+	}
+	return nil
+}
+
+// Run deletes states whose time is over, until ctx ends.
+func (r *resumptions) Run(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			// A failure leaves rows that no one can read; the next round tries again.
+			_ = r.sweep(ctx)
+		}
+	}
+}
+
+func (r *resumptions) sweep(ctx context.Context) error {
+	if _, err := r.db.ExecContext(ctx, `DELETE FROM resumptions WHERE expires_at <= $1`, r.now().UnixMilli()); err != nil {
+		return fmt.Errorf("resumptions: sweep: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+
+	"github.com/trunkline-chat/trunkline/gateway"
+	"github.com/trunkline-chat/trunkline/tokens"
+	"github.com/trunkline-chat/trunkline/tokens/backend"
+	"github.com/trunkline-chat/trunkline/webclient"
+)
+
+// rosterGroup is the group that imported people stand in.
+const rosterGroup = "Mastodon"
+
+// What each part asks for, and who answers.
+var (
+	_ gateway.Credentials      = (*tokens.Service)(nil)
+	_ gateway.Issuer           = (*tokens.Service)(nil)
+	_ gateway.Consents         = (*node)(nil)
+	_ gateway.Resumptions      = (*resumptions)(nil)
+	_ backend.Verifier         = (*tokens.Service)(nil)
+	_ webclient.Issuer         = (*tokens.Service)(nil)
+	_ webclient.Importer       = (*node)(nil)
+	_ webclient.ConsentWatcher = (*gateway.Gateway)(nil).ConsentChanged
+)
+
+// revoked closes the streams that hang on what was revoked.
+func (n *node) revoked(kind, subject, reason string) {
+	switch kind {
+	case "credential":
+		n.gateway.CloseCredential(subject, reason)
+	case "session":
+		n.gateway.CloseSession(subject, reason)
+	case "account":
+		n.gateway.CloseAccount(subject, reason)
+	default:
+		n.log.Error("a revocation of an unknown kind", "kind", kind)
+	}
+}
+
+// Consent tells the gateway what a person agreed to show; the web side keeps it.
+func (n *node) Consent(ctx context.Context, account string) (presence, typing, receipts bool, err error) {
+	return n.web.Consent(ctx, account)
+}
+
+// AddContacts runs an import as a short session of that person, with a password
+// that is made for it.
+func (n *node) AddContacts(ctx context.Context, account string, jids, names []string, subscribe []bool,
+	report func(i int, status, reason string) error) error {
+	username, secret, err := n.tokens.IssueInternal(ctx, account)
+	if err != nil {
+		return err
+	}
+	return n.gateway.AddContacts(ctx, username, secret, jids, names, subscribe, rosterGroup, report)
+}

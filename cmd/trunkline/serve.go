@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trunkline-chat/trunkline/gateway"
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/internal/config"
+	"github.com/trunkline-chat/trunkline/internal/sqldb"
+	"github.com/trunkline-chat/trunkline/tokens"
+	"github.com/trunkline-chat/trunkline/webclient"
+	"github.com/trunkline-chat/trunkline/webclient/mastodon"
+)
+
+func serveCommand() command {
+	return command{
+		name:    "serve",
+		args:    "[--config FILE]",
+		summary: "run Trunkline in the foreground until it is told to end",
+		text: `It logs to standard error, first of all the addresses that it listens on, and
+ends orderly on SIGTERM and SIGINT: streams are told to come back, requests are
+finished. Under systemd use Type=notify; contrib/systemd has a unit.
+
+  --config FILE   the configuration (` + defaultConfig + `)`,
+		run: runServe,
+	}
+}
+
+// stanzaRoom is what the gateway may add to an element before the XMPP server
+// counts its bytes: namespaces, and the ids of a substitution.
+const stanzaRoom = 4096
+
+// Patience of the parts of a shutdown. Together they stay below the 10 s after
+// which container runtimes kill.
+const (
+	drainStreams  = 5 * time.Second
+	drainRequests = 2 * time.Second
+)
+
+func runServe(c *call) int {
+	path, words, ok := c.configPath("serve", c.args)
+	if !ok {
+		return exitUsage
+	}
+	if len(words) > 0 {
+		return c.misused("serve takes no arguments")
+	}
+	cfg, ok := c.load(path)
+	if !ok {
+		return exitFailed
+	}
+	log := newLogger(cfg.Log, c.stderr)
+	for _, w := range cfg.Warnings {
+		log.Warn("configuration: "+w.Problem, "key", w.Key, "advice", w.Advice)
+	}
+	n, err := newNode(c.ctx, cfg, log)
+	if err != nil {
+		return c.failed(err)
+	}
+	defer n.close()
+	if err := n.serve(c.ctx, systemd{c.env("NOTIFY_SOCKET")}); err != nil {
+		log.Error("trunkline ended with an error", "error", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// node is one running Trunkline. Its parts do not know one another: each
+// declares what it needs, and node's methods (seams.go) meet that with another
+// part.
+type node struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+	ready   atomic.Bool
+
+	db      *sqldb.DB
+	resume  *resumptions
+	tokens  *tokens.Service
+	gateway *gateway.Gateway
+	web     *webclient.Server
+}
+
+// newNode builds the parts and starts none of them. The order is that of need:
+// everything needs the database, the gateway and the web side need tokens. Where
+// two parts need each other (a revocation closes streams; a change of consent
+// reaches streams; an import runs through the gateway) they are handed the node,
+// which finds the other part when it is called, after newNode.
+func newNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (n *node, err error) {
+	n = &node{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if n.db, err = sqldb.Open(ctx, cfg.Store.URL); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	n.resume = &resumptions{db: n.db, now: time.Now}
+	if err := n.newTokens(); err != nil {
+		return nil, err
+	}
+	if err := n.newGateway(); err != nil {
+		return nil, err
+	}
+	if err := n.newWebclient(); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *node) newTokens() error {
+	key, err := n.cfg.Secrets.TokenKey.Bytes()
+	if err != nil {
+		return err
+	}
+	n.tokens, err = tokens.New(tokens.Config{
+		DB: n.db, Key: key, OnRevoked: n.revoked, Log: n.log,
+	})
+	return err
+}
+
+func (n *node) newGateway() (err error) {
+	n.gateway, err = gateway.New(gateway.Config{
+		Domain:         n.cfg.XMPP.Domain,
+		Upstream:       gateway.Upstream{Address: n.cfg.XMPP.Address, TLS: n.cfg.XMPP.TLS},
+		Origins:        []string{n.cfg.Server.PublicURL},
+		Credentials:    n.tokens,
+		Consents:       n,
+		Resumptions:    n.resume,
+		Issuer:         n.tokens,
+		TrustedProxies: n.cfg.TrustedProxies(),
+		Limits:         gateway.Limits{Frame: framing.Limits{MaxBytes: int(n.cfg.XMPP.MaxStanzaBytes) - stanzaRoom}},
+		Log:            n.log,
+		Metrics:        n.metrics,
+	})
+	return err
+}
+
+func (n *node) newWebclient() error {
+	instance, err := mastodon.New(mastodon.Config{BaseURL: n.cfg.Mastodon.URL, UserAgent: userAgent(n.cfg)})
+	if err != nil {
+		return err
+	}
+	keys := make([][]byte, len(n.cfg.Secrets.DataKeys))
+	for i, k := range n.cfg.Secrets.DataKeys {
+		if keys[i], err = k.Bytes(); err != nil {
+			return err
+		}
+	}
+	n.web, err = webclient.New(webclient.Config{
+		PublicURL:       n.cfg.Server.PublicURL,
+		InstanceURL:     n.cfg.Mastodon.URL,
+		InstanceName:    n.cfg.Mastodon.Domain,
+		LocalDomain:     n.cfg.Mastodon.Domain,
+		XMPPDomain:      n.cfg.XMPP.Domain,
+		WebSocketURL:    n.cfg.WebSocketURL(),
+		AppName:         n.cfg.Mastodon.AppName,
+		CrossSite:       n.cfg.Session.CrossSite,
+		DataKeys:        keys,
+		SessionIdle:     n.cfg.Session.Idle.Std(),
+		SessionAbsolute: n.cfg.Session.Absolute.Std(),
+		MediaOrigins:    n.cfg.Mastodon.MediaOrigins,
+		Mastodon:        instance,
+		DB:              n.db,
+		Issuer:          n.tokens,
+		Importer:        n,
+		ConsentChanged:  n.gateway.ConsentChanged,
+		Log:             n.log,
+	})
+	return err
+}
+
+// userAgent tells Mastodon's admins who calls and where to find us.
+func userAgent(cfg *config.Config) string {
+	return "Trunkline (+" + cfg.Server.PublicURL + ")"
+}
+
+// serve runs the node until ctx ends or a part fails, and then ends it in the
+// order in which people lose least.
+func (n *node) serve(ctx context.Context, host systemd) error {
+	public, private, err := n.listen(ctx)
+	if err != nil {
+		return err
+	}
+	// The parts run in contexts of their own: they must outlive the signal until
+	// what depends on them has ended.
+	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWork()
+	group, work := errgroup.WithContext(work)
+	webWork, endWeb := context.WithCancel(work)
+	defer endWeb()
+
+	// Revocations must be followed before the first stream opens.
+	group.Go(func() error { return running("tokens", n.tokens.Run(work)) })
+	group.Go(func() error { return running("gateway", n.gateway.Run(work)) })
+	group.Go(func() error { return running("resumptions", n.resume.Run(work)) })
+	group.Go(func() error { return running("webclient", n.web.Run(webWork)) })
+	// The private listener comes first: the XMPP server asks there about the
+	// login that the public one lets in.
+	group.Go(private.serve)
+	group.Go(public.serve)
+	n.ready.Store(true)
+	host.notify("READY=1")
+	n.log.Info("ready", "version", version(), "chat", n.cfg.Server.PublicURL, "xmpp", n.cfg.XMPP.Domain)
+
+	select {
+	case <-ctx.Done():
+		n.log.Info("ending")
+	case <-work.Done(): // a part failed; group.Wait tells which
+		n.log.Error("a part failed, ending")
+	}
+	host.notify("STOPPING=1")
+	// 1. Whoever balances load sends nobody here any more.
+	n.ready.Store(false)
+	// 2. Streams end with system-shutdown; panels come back by themselves. This
+	//    is first because the sockets outlive the listener they came through.
+	n.drain(ctx, drainStreams, "streams", n.gateway.Shutdown)
+	// 3. The web side's own work: its event streams end with it, which would
+	//    keep the listener open otherwise. An import goes on after the restart.
+	endWeb()
+	// 4. No new requests; those under way are finished.
+	n.drain(ctx, drainRequests, "requests", public.server.Shutdown)
+	// 5. Only now the listener on which the XMPP server asks: until here it may
+	//    have had to verify a login.
+	n.drain(ctx, drainRequests, "questions", private.server.Shutdown)
+	public.server.Close()
+	private.server.Close()
+	// 6. Revocations are followed to the end. The database is closed by the
+	//    caller, when nothing uses it any more.
+	endWork()
+	return group.Wait()
+}
+
+// drain gives one part of the shutdown its time. ctx has ended already, so only
+// its values are used.
+func (n *node) drain(ctx context.Context, patience time.Duration, what string, end func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if err := end(ctx); err != nil {
+		n.log.Warn("not everything ended in time", "what", what, "error", err)
+	}
+}
+
+// close releases what newNode opened.
+func (n *node) close() {
+	if err := n.db.Close(); err != nil {
+		n.log.Error("the database did not close", "error", err)
+	}
+}
+
+// running names the part that ended, and takes the end of its context for no
+// error.
+func running(part string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", part, err)
+}
