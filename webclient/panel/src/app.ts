@@ -5,10 +5,17 @@
  * reaches for a global. Actions never throw; what goes wrong appears in the state. They may be called
  * in any order; those that make no sense in the current state do nothing.
  */
-import { signal, type ReadonlySignal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { Api } from "./api.ts";
+import { Chat, type MakeTransport } from "./chat.ts";
 import type { Env } from "./env.ts";
-import type { ConsentDraft, Instance, ScreenKind, State } from "./state.ts";
-import { initialState } from "./state.ts";
+import { Follows } from "./follows.ts";
+import { type LoginResult, Session } from "./session.ts";
+import { type Account, type ConsentDraft, initialState, type Instance, type Screen, type ScreenKind, type State } from "./state.ts";
+import type { Cell } from "./state/cell.ts";
+import { totalUnread } from "./state/contacts.ts";
+import { select, tickSubscribe } from "./state/people.ts";
+import { domain, typed } from "./xmpp/jid.ts";
 
 /** What the launcher says with {type:'trunkline:host'}, already checked for origin and shape. */
 export interface HostMessage {
@@ -35,7 +42,7 @@ export interface Actions {
   /** Gives up a pending login. */
   cancelLogin(): void;
   /** The callback window reported (shape and origin already checked), or the launcher saw #trunkline-error=CODE. */
-  loginResult(result: { ok: boolean; error: string; message: string; handoff: string }): void;
+  loginResult(result: LoginResult): void;
   /** Ends the session on the server and purges every trace in the browser. */
   signOut(): void;
   /** Tries again now: server-down screen, reconnecting line. */
@@ -96,9 +103,185 @@ export interface App {
   readonly unread: ReadonlySignal<number>;
 }
 
-/** Builds the app. Nothing happens before actions.start(). */
-export function createApp(env: Env, instance: Instance): App {
-  void env;
+/** Builds the app over its environment. Nothing happens before actions.start(). */
+export function createApp(env: Env, instance: Instance, makeTransport: MakeTransport): App {
   const state = signal(initialState(instance));
-  return { state, unread: signal(0), actions: {} as Actions };
+  const cell: Cell = {
+    get state() {
+      return state.peek();
+    },
+    change(fn) {
+      state.value = fn(state.peek());
+    },
+  };
+  const unread = computed(() => totalUnread(state.value));
+  const core = new Core(env, cell, makeTransport);
+  unread.subscribe((count) => env.toHost({ type: "trunkline:unread", count }));
+  computed(() => state.value.account !== null).subscribe((used) => {
+    if (used || state.peek().screen.kind === "signed-out") env.toHost({ type: "trunkline:used", used });
+  });
+  return { state, unread, actions: core };
+}
+
+/** The actions, over the parts that do the work. */
+class Core implements Actions {
+  readonly #env: Env;
+  readonly #cell: Cell;
+  readonly #api: Api;
+  readonly #session: Session;
+  readonly #follows: Follows;
+  readonly #make: MakeTransport;
+  #chat: Chat | null = null;
+  #seen = false;
+
+  constructor(env: Env, cell: Cell, make: MakeTransport) {
+    this.#env = env;
+    this.#cell = cell;
+    this.#make = make;
+    this.#api = new Api(env);
+    this.#session = new Session(env, this.#api, cell, {
+      begin: (account, activeImport) => this.#begin(account, activeImport),
+      end: () => this.#end(),
+    });
+    this.#follows = new Follows(env, this.#api, cell, {
+      picked: (avatars) => this.#chat?.contacts.rememberAvatars(avatars),
+      signedOut: () => this.#session.end("expired"),
+    });
+  }
+
+  start = (): void => {
+    const chat = (): Chat | null => this.#chat;
+    this.#env.listen("online", () => chat()?.link.network());
+    this.#env.listen("offline", () => chat()?.link.network());
+    this.#env.listen("pagehide", () => chat()?.contacts.save());
+    this.#env.listen("storage", () => this.#session.storage());
+    this.#env.listen("focus", () => {
+      this.#session.focus();
+      chat()?.link.awake();
+    });
+    void this.#session.check("none");
+  };
+
+  host = (m: HostMessage): void => {
+    const { theme, contrast, lang, open } = m;
+    this.#cell.change((s) => ({ ...s, host: { theme, contrast, lang, open } }));
+    this.#session.host(m);
+  };
+
+  attention = (seen: boolean): void => {
+    this.#seen = seen;
+    this.#chat?.attention(seen);
+  };
+
+  login = (): void => this.#session.login();
+  cancelLogin = (): void => this.#session.cancelLogin();
+  loginResult = (r: LoginResult): void => void this.#session.result(r);
+  signOut = (): void => void this.#session.signOut("signed-out");
+  takeOver = (): void => this.#chat?.link.takeOver();
+
+  retryNow = (): void => {
+    this.#session.retryNow();
+    this.#chat?.link.retryNow();
+  };
+
+  addressSeen = (): void => {
+    if (this.#cell.state.screen.kind === "address") this.#show({ kind: "consent" });
+  };
+
+  draftConsent = (change: Partial<Pick<ConsentDraft, "presence" | "typing" | "receipts">>): void => {
+    this.#cell.change((s) => ({ ...s, consentDraft: { ...s.consentDraft, ...change, error: "" } }));
+  };
+
+  saveConsent = (): void => void this.#saveConsent();
+
+  searchFollows = (query: string): void => this.#follows.change((p) => ({ ...p, query }));
+  select = (ids: readonly string[], on: boolean): void => this.#follows.change((p) => select(p, ids, on));
+  subscribe = (id: string, on: boolean): void => this.#follows.change((p) => tickSubscribe(p, id, on));
+  reloadFollows = (): void => this.#follows.load();
+  startImport = (): void => void this.#follows.start();
+
+  leavePeople = (): void => {
+    if (this.#cell.state.screen.kind === "people") this.#show({ kind: "list" });
+  };
+
+  go = (to: "list" | "settings" | "people"): void => {
+    const { account, consent } = this.#cell.state;
+    if (!account || !consent.decided) return;
+    const { presence, typing, receipts } = consent;
+    if (to === "settings") this.draftConsent({ presence, typing, receipts });
+    if (to === "people") this.#people();
+    this.#show({ kind: to });
+  };
+
+  search = (query: string): void => this.#cell.change((s) => ({ ...s, query }));
+
+  open = (jid: string): void => {
+    if (!this.#chat) return;
+    this.#show({ kind: "conversation", jid });
+    this.#chat.open(jid);
+  };
+
+  startChat = (address: string): string => {
+    const own = this.#cell.state.account?.jid ?? "";
+    const jid = typed(address, domain(own));
+    if (!jid) return "This is no chat address. It looks like name@server.";
+    if (jid === own) return "This is your own address.";
+    this.open(jid);
+    return "";
+  };
+
+  acceptRequest = (jid: string): void => this.#chat?.contacts.accept(jid);
+  declineRequest = (jid: string): void => this.#chat?.contacts.decline(jid);
+  askPresence = (jid: string): void => this.#chat?.contacts.ask(jid);
+  draft = (jid: string, text: string): void => this.#chat?.draft(jid, text);
+
+  send = (jid: string, text: string): void => {
+    if (this.#chat?.say(jid, text) === false) this.#notice("This message is too long.");
+  };
+
+  retry = (jid: string, key: string): void => this.#chat?.settle(jid, key, true);
+  discard = (jid: string, key: string): void => this.#chat?.settle(jid, key, false);
+  loadOlder = (jid: string): void => void this.#chat?.history.older(jid);
+  fillGap = (jid: string, key: string): void => void this.#chat?.history.gap(jid, key);
+  dismiss = (): void => this.#notice("");
+
+  async #saveConsent(): Promise<void> {
+    const first = this.#cell.state.screen.kind === "consent";
+    const consent = await this.#session.saveConsent();
+    const account = this.#cell.state.account;
+    if (!consent || !account) return;
+    if (!first) return this.#chat?.consentChanged(consent);
+    this.#begin(account, "");
+    this.#people();
+    this.#show({ kind: "people" });
+  }
+
+  /** Enters the people step, anew unless an import is under way there. */
+  #people(): void {
+    const progress = this.#cell.state.people.progress;
+    if (!progress || progress.finished) this.#follows.restart();
+  }
+
+  #begin(account: Account, activeImport: string): void {
+    if (this.#chat) return;
+    this.#chat = new Chat(this.#env, this.#api, this.#cell, account, this.#make, () => this.#session.end("expired"));
+    this.#chat.attention(this.#seen);
+    this.#chat.link.start();
+    if (activeImport) void this.#follows.follow(activeImport);
+  }
+
+  #end(): void {
+    this.#follows.stop();
+    const chat = this.#chat;
+    this.#chat = null;
+    chat?.stop();
+  }
+
+  #notice(notice: string): void {
+    this.#cell.change((s) => (s.notice === notice ? s : { ...s, notice }));
+  }
+
+  #show(screen: Screen): void {
+    this.#cell.change((s) => ({ ...s, screen }));
+  }
 }

@@ -12,7 +12,7 @@ import { isRecord, type Store } from "./storage.ts";
 import type { OnlineInfo } from "./transport.ts";
 import { bare } from "./xmpp/jid.ts";
 import { NS } from "./xmpp/ns.ts";
-import { available, goHidden, goVisible, readAvailability, subscriptionStanza, unavailable } from "./xmpp/presence.ts";
+import { available, goHidden, goVisible, readAvailability, subscriptionStanza } from "./xmpp/presence.ts";
 import { type RosterItem, rosterGet, rosterItems, rosterPush } from "./xmpp/roster.ts";
 import { attr, h, type Xml } from "./xmpp/xml.ts";
 
@@ -25,6 +25,8 @@ const MAX_REQUESTS = 200;
 interface Saved {
   readonly presences: readonly (readonly [string, readonly (readonly [string, Availability])[]])[];
   readonly requests: readonly IncomingRequest[];
+  readonly visible: boolean;
+  readonly listed: boolean;
 }
 
 export class Contacts {
@@ -55,22 +57,26 @@ export class Contacts {
 
   /** Sets up a stream: contact list, carbons, own presence. Sent in order; what follows may count on all three. */
   up(info: OnlineInfo): void {
-    this.#visible = info.hidden === null && this.#cell.state.consent.presence === "contacts";
-    this.#listed = info.hidden === "live";
-    this.#deliver(this.#visible || this.#listed ? "live" : "archive");
+    const loaded = this.#cell.state.rosterLoaded;
     if (!info.resumed) {
+      // Without word from the gateway, presence waits for consent all the same.
+      this.#visible = info.hidden === null && this.#cell.state.consent.presence === "contacts";
+      this.#listed = info.hidden === "live";
       this.#presences = new Map();
       this.#cell.change((s) => ({ ...s, requests: [] }));
-    } else if (!this.#cell.state.rosterLoaded) {
+    } else if (!loaded) {
       this.#restore();
     }
-    if (!info.resumed || !this.#cell.state.rosterLoaded) void this.#load();
-    if (info.resumed) return;
+    this.#deliver(this.#visible || this.#listed ? "live" : "archive");
+    if (!info.resumed || !loaded) void this.#load();
+    if (info.resumed) return void this.walk(this.#cell.state.consent.presence === "contacts");
     this.#link.ask(h("iq", { xmlns: NS.CLIENT, type: "set" }, h("enable", { xmlns: NS.CARBONS }))).catch(ignore);
     if (this.#visible || this.#listed) this.#link.send(available());
+    this.save();
   }
 
   down(): void {
+    this.#flush();
     this.save();
   }
 
@@ -91,11 +97,7 @@ export class Contacts {
     } catch {
       // The stream ended; the next one is bound under the new consent.
     }
-  }
-
-  /** Leaves before the session ends, so that nobody keeps a stale presence. */
-  leave(): void {
-    this.#link.send(unavailable());
+    this.save();
   }
 
   presence(x: Xml): void {
@@ -156,7 +158,7 @@ export class Contacts {
   save(): void {
     this.#saving = false;
     const presences = [...this.#presences].map(([jid, r]) => [jid, [...r]] as const);
-    this.#tab.set("presence", { presences, requests: this.#cell.state.requests } satisfies Saved);
+    this.#tab.set("presence", { presences, requests: this.#cell.state.requests, visible: this.#visible, listed: this.#listed } satisfies Saved);
   }
 
   async #load(): Promise<void> {
@@ -171,7 +173,7 @@ export class Contacts {
   #flush(): void {
     const items = this.#batch;
     this.#batch = [];
-    this.#apply(items, false);
+    if (items.length) this.#apply(items, false);
   }
 
   #apply(items: readonly RosterItem[], replace: boolean): void {
@@ -205,6 +207,8 @@ export class Contacts {
   #restore(): void {
     const saved = this.#tab.get("presence", isSaved);
     if (!saved) return;
+    this.#visible = saved.visible;
+    this.#listed = saved.listed;
     this.#presences = new Map(saved.presences.map(([jid, r]) => [jid, new Map(r)]));
     this.#cell.change((s) => ({
       ...s,
@@ -229,6 +233,6 @@ function isTexts(v: unknown): v is Record<string, string> {
 }
 
 function isSaved(v: unknown): v is Saved {
-  return isRecord(v) && Array.isArray(v["presences"]) && v["presences"].every((p) => Array.isArray(p) && typeof p[0] === "string" && Array.isArray(p[1]))
+  return isRecord(v) && typeof v["visible"] === "boolean" && typeof v["listed"] === "boolean" && Array.isArray(v["presences"]) && v["presences"].every((p) => Array.isArray(p) && typeof p[0] === "string" && Array.isArray(p[1]))
     && Array.isArray(v["requests"]) && v["requests"].every((r) => isRecord(r) && typeof r["jid"] === "string");
 }

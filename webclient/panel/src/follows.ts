@@ -64,8 +64,10 @@ export class Follows {
     if (selected.size === 0 || starting) return;
     this.change((p) => ({ ...p, starting: true, message: "" }));
     this.#key ||= this.#env.id();
+    const generation = this.#generation;
     const picked = people.filter((f) => selected.has(f.id));
     const r = await this.#api.startImport(this.#key, picked.map((f) => ({ id: f.id, subscribe: subscribe.has(f.id) })));
+    if (generation !== this.#generation) return;
     this.change((p) => ({ ...p, starting: false }));
     if (!r.ok) {
       if (r.why === "signed-out") this.#on.signedOut();
@@ -82,7 +84,7 @@ export class Follows {
   async follow(id: string): Promise<void> {
     this.#progress({ id, total: 0, done: 0, finished: false, items: [], error: "" });
     await this.#report(id);
-    if (!this.#cell.state.people.progress?.finished) this.#watch(id);
+    if (this.#cell.state.people.progress?.finished === false) this.#watch(id);
   }
 
   async #pages(generation: number): Promise<void> {
@@ -149,7 +151,9 @@ export class Follows {
   }
 
   async #report(id: string): Promise<void> {
+    const generation = this.#generation;
     const r = await this.#api.importReport(id);
+    if (generation !== this.#generation) return;
     if (!r.ok && r.why === "signed-out") return this.#on.signedOut();
     this.change((p) => {
       if (p.progress?.id !== id) return p;

@@ -12,6 +12,7 @@ const PREFIX = "trunkline:";
 export class Store {
   readonly #kv: KeyValue;
   readonly #account: string;
+  #sealed = false;
 
   constructor(kv: KeyValue, account: string) {
     this.#kv = kv;
@@ -29,7 +30,13 @@ export class Store {
     }
   }
 
+  /** From now on nothing is written: what is still under way must not leave traces after a sign-out. */
+  seal(): void {
+    this.#sealed = true;
+  }
+
   set(name: string, value: unknown): void {
+    if (this.#sealed) return;
     try {
       this.#kv.setItem(this.#key(name), JSON.stringify(value));
     } catch {

@@ -21,7 +21,7 @@ export interface ChatEvent {
   /** Sender with resource. */
   readonly from: string;
   readonly mine: boolean;
-  /** origin-id, else the id attribute, else "". */
+  /** The id attribute, which receipts and markers speak of, else the origin-id, else "". */
   readonly id: string;
   /** Id in our own archive, "" if unknown. */
   readonly stanzaId: string;
@@ -102,7 +102,7 @@ function readChat(x: Xml, own: string, how: How): ChatEvent | null {
     peer,
     from,
     mine,
-    id: attr(child(x, "origin-id", NS.SID), "id") || attr(x, "id"),
+    id: attr(x, "id") || attr(child(x, "origin-id", NS.SID), "id"),
     stanzaId: how.stanzaId || attr(ours, "id"),
     body: failed ? "" : text(child(x, "body", NS.CLIENT)),
     wantsReceipt: child(x, "request", NS.RECEIPTS) !== null,
