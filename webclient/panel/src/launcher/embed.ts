@@ -3,8 +3,8 @@
 // It shows nothing unless the page is Mastodon's web app, on its own in the window, with somebody signed in. It reads
 // that person's account id and no token, loads the panel only when asked or where this person used it before, and
 // talks to it by messages at the exact chat origin. The script tag may carry data-position="bottom-start".
-import { frame, show, type Parts } from './button.ts';
-import { cover, look, signedInAs, used, watchLook, watchSignOut } from './page.ts';
+import { frame, show, type Parts } from "./button.ts";
+import { cover, look, signedInAs, used, watchLook, watchSignOut } from "./page.ts";
 
 const CHAT = "__TRUNKLINE_CHAT_ORIGIN__"; // written in when the file is served
 const script = document.currentScript; // null once the script has run
@@ -16,8 +16,8 @@ type Said = { type?: unknown; count?: unknown; used?: unknown } | null;
 function returned(): string | null {
   const match = /^#trunkline(?:-error=([\w-]*))?$/.exec(location.hash);
   if (!match) return null;
-  history.replaceState(history.state, '', location.pathname + location.search);
-  return match[1] ?? '';
+  history.replaceState(history.state, "", location.pathname + location.search);
+  return match[1] ?? "";
 }
 
 class Launcher {
@@ -34,13 +34,13 @@ class Launcher {
     const { signal } = this.#end;
     this.#me = me;
     this.#parts = parts;
-    this.#error = back ?? '';
-    addEventListener('message', (event: MessageEvent<Said>) => this.#hear(event), { signal });
+    this.#error = back ?? "";
+    addEventListener("message", (event: MessageEvent<Said>) => this.#hear(event), { signal });
     watchLook(() => this.#follow(), signal);
     watchSignOut(() => this.#remove(), signal);
-    parts.button.addEventListener('click', () => this.#toggle(!this.#open));
-    parts.host.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && this.#open) this.#toggle(false);
+    parts.button.addEventListener("click", () => this.#toggle(!this.#open));
+    parts.host.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.#open) this.#toggle(false);
     });
     this.#follow();
     if (back !== null) this.#toggle(true);
@@ -48,7 +48,7 @@ class Launcher {
   }
 
   #load(): void {
-    this.#frame ??= frame(this.#parts.root, CHAT + '/panel');
+    this.#frame ??= frame(this.#parts.root, CHAT + "/panel");
   }
 
   #toggle(open: boolean): void {
@@ -64,11 +64,11 @@ class Launcher {
     const { host, button, badge } = this.#parts;
     const open = this.#open;
     const unread = this.#unread;
-    host.toggleAttribute('data-open', open);
-    button.setAttribute('aria-expanded', String(open));
-    button.setAttribute('aria-label', (open ? 'Close chat' : 'Open chat') + (unread ? `, ${unread} unread` : ''));
+    host.toggleAttribute("data-open", open);
+    button.setAttribute("aria-expanded", String(open));
+    button.setAttribute("aria-label", (open ? "Close chat" : "Open chat") + (unread ? `, ${unread} unread` : ""));
     cover(open);
-    badge.textContent = unread > 99 ? '99+' : unread ? String(unread) : '';
+    badge.textContent = unread > 99 ? "99+" : unread ? String(unread) : "";
   }
 
   /** Follows the page in its looks and in its end. */
@@ -84,7 +84,7 @@ class Launcher {
     if (!this.#ready) return; // nobody listens yet
     this.#frame?.contentWindow?.postMessage(
       {
-        type: 'trunkline:host',
+        type: "trunkline:host",
         ...look(),
         lang: document.documentElement.lang,
         me: this.#me,
@@ -99,18 +99,18 @@ class Launcher {
   #hear({ data, origin, source }: MessageEvent<Said>): void {
     if (!this.#frame || origin !== CHAT || source !== this.#frame.contentWindow) return;
     switch (data?.type) {
-      case 'trunkline:ready':
+      case "trunkline:ready":
         this.#ready = true;
         this.#tell();
-        this.#error = '';
+        this.#error = "";
         break;
-      case 'trunkline:unread':
+      case "trunkline:unread":
         this.#count(Math.max(0, Math.floor(Number(data.count)) || 0));
         break;
-      case 'trunkline:close':
+      case "trunkline:close":
         if (this.#open) this.#toggle(false);
         break;
-      case 'trunkline:used':
+      case "trunkline:used":
         used(() => (data.used === true ? this.#me : null));
     }
   }
@@ -130,11 +130,11 @@ class Launcher {
 
 function start(): void {
   const me = signedInAs();
-  if (me === '') used((flag) => flag && '');
-  if (me && !document.querySelector('trunkline-chat')) {
-    new Launcher(me, show(script?.dataset['position'] === 'bottom-start'), returned());
+  if (me === "") used((flag) => flag && "");
+  if (me && !document.querySelector("trunkline-chat")) {
+    new Launcher(me, show(script?.dataset["position"] === "bottom-start"), returned());
   }
 }
 
-if (document.readyState === 'loading') addEventListener('DOMContentLoaded', start);
+if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);
 else start();

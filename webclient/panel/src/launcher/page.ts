@@ -1,18 +1,18 @@
 // What the launcher needs to know of the Mastodon page it runs in, and nothing else of it.
 
 export interface Look {
-  theme: 'light' | 'dark';
-  contrast: 'default' | 'high';
+  theme: "light" | "dark";
+  contrast: "default" | "high";
 }
 
 const root = document.documentElement;
-const DARK = '(prefers-color-scheme: dark)';
-const SHEET = '(max-width: 630px), (max-height: 480px)'; // as in launcher.css
-const CONTRAST = '(prefers-contrast: more)';
+const DARK = "(prefers-color-scheme: dark)";
+const SHEET = "(max-width: 630px), (max-height: 480px)"; // as in launcher.css
+const CONTRAST = "(prefers-contrast: more)";
 
 /** Drops everything from the page's state but the person's account id: no token is ever held here. */
 function onlyMe(key: string, value: unknown): unknown {
-  return ['', 'meta', 'me'].includes(key) ? value : undefined;
+  return ["", "meta", "me"].includes(key) ? value : undefined;
 }
 
 /**
@@ -20,13 +20,13 @@ function onlyMe(key: string, value: unknown): unknown {
  * inside a frame, or on a page that is not Mastodon's web app.
  */
 export function signedInAs(): string | null {
-  if (window.top !== window || !document.getElementById('mastodon')) return null;
+  if (window.top !== window || !document.getElementById("mastodon")) return null;
   try {
-    const state = JSON.parse(document.getElementById('initial-state')?.textContent ?? '', onlyMe) as {
+    const state = JSON.parse(document.getElementById("initial-state")?.textContent ?? "", onlyMe) as {
       meta?: { me?: unknown };
     };
     const me = state.meta?.me;
-    return typeof me === 'string' ? me : '';
+    return typeof me === "string" ? me : "";
   } catch {
     return null;
   }
@@ -43,36 +43,36 @@ function looksDark(): boolean {
 
 /** What the page says of itself: an attribute since 4.6; a class before, and in the best-known fork; else nothing. */
 function named(): string | undefined {
-  return root.dataset['colorScheme'] ?? / (?:theme|skin)-(\S+)/.exec(` ${document.body.className}`)?.[1];
+  return root.dataset["colorScheme"] ?? / (?:theme|skin)-(\S+)/.exec(` ${document.body.className}`)?.[1];
 }
 
 /** How the page looks now. */
 export function look(): Look {
-  const name = named() ?? '';
+  const name = named() ?? "";
   let dark = looksDark;
   if (/^(dark|default|contrast)$/.test(name)) dark = () => true;
   else if (/light$/.test(name)) dark = () => false;
   else if (/^(auto|system)$/.test(name)) dark = () => matchMedia(DARK).matches;
-  const high = root.dataset['contrast'] === 'high' || name === 'contrast' || matchMedia(CONTRAST).matches;
-  return { theme: dark() ? 'dark' : 'light', contrast: high ? 'high' : 'default' };
+  const high = root.dataset["contrast"] === "high" || name === "contrast" || matchMedia(CONTRAST).matches;
+  return { theme: dark() ? "dark" : "light", contrast: high ? "high" : "default" };
 }
 
 /** Takes the page out of reach while the open panel covers it whole. */
 export function cover(open: boolean): void {
-  document.getElementById('mastodon')?.toggleAttribute('inert', open && matchMedia(SHEET).matches);
+  document.getElementById("mastodon")?.toggleAttribute("inert", open && matchMedia(SHEET).matches);
 }
 
 /** Calls changed whenever the page may look different, until signal aborts. */
 export function watchLook(changed: () => void, signal: AbortSignal): void {
   const observer = new MutationObserver(changed);
   for (const element of [root, document.body]) observer.observe(element, { attributes: true });
-  for (const query of [DARK, CONTRAST, SHEET]) matchMedia(query).addEventListener('change', changed, { signal });
-  signal.addEventListener('abort', () => observer.disconnect());
+  for (const query of [DARK, CONTRAST, SHEET]) matchMedia(query).addEventListener("change", changed, { signal });
+  signal.addEventListener("abort", () => observer.disconnect());
 }
 
 // Whether this person has used the chat in this browser: their account id, so that the next person's page does not
 // load it for them. '' says to the other tabs that the page has signed out.
-const FLAG = 'trunkline:used';
+const FLAG = "trunkline:used";
 
 /** Reads and, where asked, replaces the flag. Where storage is refused, everybody is new. */
 export function used(replace?: (flag: string | null) => string | null): string | null {
@@ -89,7 +89,7 @@ export function used(replace?: (flag: string | null) => string | null): string |
 
 /** Calls gone when another tab finds that the page has signed out. */
 export function watchSignOut(gone: () => void, signal: AbortSignal): void {
-  addEventListener('storage', (event) => {
-    if (event.key === FLAG && event.newValue === '') gone();
+  addEventListener("storage", (event) => {
+    if (event.key === FLAG && event.newValue === "") gone();
   }, { signal });
 }

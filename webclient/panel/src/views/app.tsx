@@ -1,0 +1,164 @@
+// The panel: one screen at a time, two side by side where there is room.
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import type { Actions } from "../app.ts";
+import type { ScreenKind, State } from "../state.ts";
+import { ConnectionLine, connectionWords } from "./connection.tsx";
+import { ConversationView } from "./conversation.tsx";
+import { PeopleView } from "./list.tsx";
+import { Loading, LoginError, LoginPending, ServerDown, SignedOut } from "./login.tsx";
+import { Empty, Heading, IconButton, Problem } from "./parts.tsx";
+import { PeoplePicker } from "./people.tsx";
+import { Progress } from "./progress.tsx";
+import { SettingsView } from "./settings.tsx";
+import { AddressStep, ConsentStep, StepPage } from "./steps.tsx";
+
+interface Props {
+  state: State;
+  actions: Actions;
+  /** Closes the panel on the page around it; absent where the panel is the page. */
+  onClose?: (() => void) | undefined;
+}
+
+interface ScreenProps extends Props {
+  /** The first steps after the first login; later the same screens are reached from the list. */
+  first: boolean;
+}
+
+function People({ state, actions, first }: ScreenProps): JSX.Element {
+  const { people } = state;
+  if (people.progress) return <Progress progress={people.progress} onDone={actions.leavePeople} />;
+  return (
+    <PeoplePicker
+      people={people} first={first} onSearch={actions.searchFollows} onSelect={actions.select} onSubscribe={actions.subscribe}
+      onReload={actions.reloadFollows} onStart={actions.startImport} onLeave={actions.leavePeople} onLogin={actions.login}
+    />
+  );
+}
+
+function PeoplePage(props: ScreenProps): JSX.Element {
+  const running = props.state.people.progress !== null;
+  return (
+    <StepPage step={props.first ? 3 : 0}>
+      <Heading>{running ? "Adding people" : "Whom would you like to chat with?"}</Heading>
+      {!running && <p class="lead">These are the people you follow. Adding somebody tells them nothing, unless you ask to see when they are online.</p>}
+      <People {...props} />
+    </StepPage>
+  );
+}
+
+/** What stands beside the list. */
+function Pane({ state, actions }: Props): JSX.Element {
+  const { screen } = state;
+  switch (screen.kind) {
+    case "conversation": {
+      const { jid } = screen;
+      return (
+        <ConversationView
+          key={jid} state={state} jid={jid} onBack={() => actions.go("list")} onDraft={(text) => actions.draft(jid, text)}
+          onSend={(text) => actions.send(jid, text)} onAskPresence={() => actions.askPresence(jid)} onOlder={() => actions.loadOlder(jid)}
+          onGap={(key) => actions.fillGap(jid, key)} onRetry={(key) => actions.retry(jid, key)} onDiscard={(key) => actions.discard(jid, key)}
+        />
+      );
+    }
+    case "settings":
+      return <SettingsView state={state} onChange={actions.draftConsent} onSave={actions.saveConsent} onSignOut={actions.signOut} onBack={() => actions.go("list")} />;
+    default:
+      return <Empty icon="bubbles" title="Your chats"><p>Choose somebody on the side to read and write.</p></Empty>;
+  }
+}
+
+function Chats(props: Props): JSX.Element {
+  const { state, actions } = props;
+  const { screen } = state;
+  return (
+    <div class={`chats ${screen.kind === "list" ? "at-list" : "at-pane"}`}>
+      <PeopleView
+        state={state} current={screen.kind === "conversation" ? screen.jid : ""} onSearch={actions.search} onOpen={actions.open} onStartChat={actions.startChat}
+        onPeople={() => actions.go("people")} onSettings={() => actions.go("settings")} onAccept={actions.acceptRequest} onDecline={actions.declineRequest}
+      />
+      <div class="pane"><Pane {...props} /></div>
+    </div>
+  );
+}
+
+function Screen(props: ScreenProps): JSX.Element {
+  const { state, actions } = props;
+  const { screen, instance } = state;
+  switch (screen.kind) {
+    case "loading":
+      return <Loading />;
+    case "signed-out":
+      return <SignedOut instance={instance} reason={screen.reason} onLogin={actions.login} />;
+    case "login-pending":
+      return <LoginPending instance={instance} blocked={screen.blocked} redirectUrl={screen.redirectUrl} onLogin={actions.login} onCancel={actions.cancelLogin} />;
+    case "login-error":
+      return <LoginError instance={instance} code={screen.code} message={screen.message} onLogin={actions.login} />;
+    case "server-down":
+      return <ServerDown retryAt={screen.retryAt} onRetry={actions.retryNow} />;
+    case "address":
+      return state.account ? <AddressStep account={state.account} instance={instance} onContinue={actions.addressSeen} /> : <Loading />;
+    case "consent":
+      return <ConsentStep draft={state.consentDraft} onChange={actions.draftConsent} onSave={actions.saveConsent} />;
+    case "people":
+      return <PeoplePage {...props} />;
+    default:
+      return <Chats {...props} />;
+  }
+}
+
+/** Escape closes the panel, unless something nearer has used it. */
+function useEscape(onClose: Props["onClose"]): void {
+  const close = useRef(onClose);
+  close.current = onClose;
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent): void => {
+      if (event.key === "Escape" && !event.defaultPrevented && !event.isComposing) close.current?.();
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, []);
+}
+
+/** Whether nothing but the first steps has been shown since the login. */
+function useFirstRun(kind: ScreenKind): boolean {
+  const chatted = useRef(false);
+  if (kind === "list" || kind === "conversation" || kind === "settings") chatted.current = true;
+  if (kind === "signed-out" || kind === "address") chatted.current = false;
+  return !chatted.current;
+}
+
+/** When the panel is opened again, the focus goes where work goes on: the composer, else the heading. */
+function useOpening(open: boolean): void {
+  const before = useRef(open);
+  useEffect(() => {
+    if (open && !before.current) focusScreen();
+    before.current = open;
+  }, [open]);
+}
+
+function focusScreen(): void {
+  const visible = (element: HTMLElement): boolean => element.getClientRects().length > 0;
+  const first = matchMedia("(pointer: fine)").matches ? [...document.querySelectorAll<HTMLElement>("[data-focus-fine]")] : [];
+  const target = [...first, ...document.querySelectorAll<HTMLElement>("[data-focus]")].find(visible);
+  target?.focus({ preventScroll: true });
+}
+
+export function Panel(props: Props): JSX.Element {
+  const { state, actions, onClose } = props;
+  useEscape(onClose);
+  useOpening(state.host.open);
+  const first = useFirstRun(state.screen.kind);
+  const chatting = ["list", "conversation", "settings", "people"].includes(state.screen.kind);
+  return (
+    <div class="panel" data-screen={state.screen.kind}>
+      <div class="top">
+        {onClose && <IconButton icon="close" label="Close chat" onClick={onClose} class="close" />}
+        {chatting && <ConnectionLine connection={state.connection} onRetry={actions.retryNow} onTakeOver={actions.takeOver} />}
+        {state.notice && <Problem onDismiss={actions.dismiss}>{state.notice}</Problem>}
+      </div>
+      <main class="screen"><Screen {...props} first={first} /></main>
+      <div class="vh" role="status" data-connection={state.connection.kind}>{chatting ? connectionWords(state.connection) : ""}</div>
+    </div>
+  );
+}

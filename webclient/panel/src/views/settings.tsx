@@ -1,0 +1,57 @@
+// What was chosen, and the way out.
+import type { JSX } from "preact";
+import type { ConsentDraft, State } from "../state.ts";
+import { ConsentForm } from "./consent.tsx";
+import { Icon } from "./icons.tsx";
+import { Avatar, Heading, IconButton, Name } from "./parts.tsx";
+import { Address } from "./steps.tsx";
+import { date } from "./words.ts";
+
+export interface SettingsActions {
+  onChange: (change: Partial<Pick<ConsentDraft, "presence" | "typing" | "receipts">>) => void;
+  onSave: () => void;
+  onSignOut: () => void;
+  onBack: () => void;
+}
+
+function sameAsSaved({ consent, consentDraft }: Pick<State, "consent" | "consentDraft">): boolean {
+  return consent.decided && consent.presence === consentDraft.presence
+    && consent.typing === consentDraft.typing && consent.receipts === consentDraft.receipts;
+}
+
+interface Props extends SettingsActions {
+  state: Pick<State, "account" | "consent" | "consentDraft">;
+}
+
+export function SettingsView({ state, onChange, onSave, onSignOut, onBack }: Props): JSX.Element {
+  const { account, consent, consentDraft } = state;
+  const name = account?.displayName || account?.username || "";
+  const saved = sameAsSaved(state);
+  return (
+    <section class="settings" aria-label="Settings">
+      <header class="bar">
+        <IconButton icon="back" label="Back to your chats" onClick={onBack} class="flip" />
+        <div class="bar-title"><Heading>Settings</Heading></div>
+      </header>
+      <div class="settings-body">
+        {account && (
+          <div class="card">
+            <div class="card-who">
+              <Avatar src={account.avatar} name={name} seed={account.jid} />
+              <span class="who"><Name>{name}</Name><span class="sub"><bdi dir="ltr">@{account.acct}</bdi></span></span>
+            </div>
+            <Address jid={account.jid} />
+          </div>
+        )}
+        <h2>What others may see</h2>
+        <ConsentForm draft={consentDraft} action="Save" onChange={onChange} onSave={onSave} />
+        <p class="saved" role="status">
+          {saved && consent.changedAt && !consentDraft.saving && <><Icon name="check" size={16} />Saved. You chose this on {date(Date.parse(consent.changedAt))}.</>}
+        </p>
+        <h2>This browser</h2>
+        <p>Signing out removes your chats from this browser. They stay on your server and come back when you log in.</p>
+        <button type="button" class="plain bordered" onClick={onSignOut}><Icon name="out" size={18} />Sign out</button>
+      </div>
+    </section>
+  );
+}
