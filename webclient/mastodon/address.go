@@ -8,7 +8,7 @@ import (
 	"mellium.im/xmpp/jid"
 )
 
-const maxFieldHTML = 16 << 10
+const maxFieldHTML = 4 << 10 // Mastodon takes 255 characters of text
 
 // XMPPAddress finds a chat address in profile fields: an xmpp: URI (RFC 5122) as a
 // link or as text, or a bare address in a field called XMPP or Jabber. The result

@@ -29,16 +29,15 @@ type shellData struct {
 }
 
 type post struct {
-	By       *person
-	Text     template.HTML
-	When     string
-	At       string
-	Replies  int
-	Boosts   int
-	Likes    int
-	Picture  string
-	Boosted  string
-	Trending bool
+	By      *person
+	Text    template.HTML
+	When    string
+	At      string
+	Replies int
+	Boosts  int
+	Likes   int
+	Picture string
+	Boosted string
 }
 
 // shell is every page of the web app.
