@@ -202,10 +202,10 @@ func (n *node) serve(ctx context.Context, host systemd) error {
 	defer endWeb()
 
 	// Revocations must be followed before the first stream opens.
-	group.Go(func() error { return running("tokens", n.tokens.Run(work)) })
-	group.Go(func() error { return running("gateway", n.gateway.Run(work)) })
-	group.Go(func() error { return running("resumptions", n.resume.Run(work)) })
-	group.Go(func() error { return running("webclient", n.web.Run(webWork)) })
+	group.Go(func() error { return ended("tokens", n.tokens.Run(work)) })
+	group.Go(func() error { return ended("gateway", n.gateway.Run(work)) })
+	group.Go(func() error { return ended("resumptions", n.resume.Run(work)) })
+	group.Go(func() error { return ended("webclient", n.web.Run(webWork)) })
 	// The private listener comes first: the XMPP server asks there about the
 	// login that the public one lets in.
 	group.Go(private.serve)
@@ -259,9 +259,9 @@ func (n *node) close() {
 	}
 }
 
-// running names the part that ended, and takes the end of its context for no
+// ended names the part that ended, and takes the end of its context for no
 // error.
-func running(part string, err error) error {
+func ended(part string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -24,6 +24,7 @@ const module = "github.com/trunkline-chat/trunkline"
 var allowed = map[string][]string{
 	"gateway":                         {"gateway/framing", "gateway/policy", "internal/doctor"},
 	"gateway/framing":                 {},
+	"gateway/framing/framingtest":     {"gateway/framing"},
 	"gateway/policy":                  {"gateway/framing"},
 	"internal/archtest":               {},
 	"internal/config":                 {},
