@@ -43,7 +43,7 @@ local function mistake(...)
 end
 
 local function is_loopback(name)
-	return name == "localhost" or name == "::1" or name:match("^127%.%d+%.%d+%.%d+$") ~= nil;
+	return name == "::1" or name:match("^127%.%d+%.%d+%.%d+$") ~= nil;
 end
 
 local function option_number(name, default, min, max)
@@ -64,6 +64,8 @@ local function option_url()
 	local parsed = parse_url(url);
 	if not parsed or not parsed.host or (parsed.scheme ~= "http" and parsed.scheme ~= "https") then
 		mistake('trunkline_url must begin with "http://" or "https://" and name a host, not %q', url);
+	elseif parsed.host == "localhost" then
+		mistake('trunkline_url must say 127.0.0.1 or [::1] and not "localhost", for which Prosody would ask the DNS');
 	elseif parsed.userinfo or parsed.query or parsed.fragment then
 		mistake("trunkline_url must not contain a user name, a query or a fragment; the secret goes into trunkline_secret");
 	elseif parsed.scheme == "http" and not is_loopback(parsed.host)

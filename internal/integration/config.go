@@ -23,6 +23,10 @@ type ProsodyConfig struct {
 	VerifySecret string
 	Users        map[string]string
 
+	// AuthLua, if set, is used in place of all that: the Lua lines of the host's
+	// authentication.
+	AuthLua string
+
 	// PrivacyLists loads Debian's mod_privacy_lists (XEP-0016).
 	PrivacyLists bool
 
@@ -52,7 +56,7 @@ func (c ProsodyConfig) complete() (ProsodyConfig, error) {
 	if c.Domain == "" {
 		c.Domain = "social.example"
 	}
-	if c.VerifyURL == "" {
+	if c.VerifyURL == "" && c.AuthLua == "" {
 		return c, nil
 	}
 	if _, err := url.Parse(c.VerifyURL); err != nil {
@@ -97,6 +101,7 @@ func (c ProsodyConfig) lua(dir string, c2sPort, httpPort int) string {
 	set := func(key, value string) { fmt.Fprintf(&b, "%s = %s\n", key, value) }
 	set("run_as_root", "true")
 	set("data_path", quote(filepath.Join(dir, "data")))
+	set("certificates", quote(filepath.Join(dir, "certs")))
 	set("pidfile", quote(filepath.Join(dir, "prosody.pid")))
 	fmt.Fprintf(&b, "log = { { levels = { min = \"debug\" }, to = \"file\", filename = %s } }\n",
 		quote(filepath.Join(dir, "prosody.log")))
@@ -130,9 +135,12 @@ func (c ProsodyConfig) lua(dir string, c2sPort, httpPort int) string {
 	}
 	b.WriteString(c.GlobalExtra + "\n")
 	fmt.Fprintf(&b, "VirtualHost %s\n", quote(c.Domain))
-	if c.VerifyURL == "" {
+	switch {
+	case c.AuthLua != "":
+		b.WriteString(c.AuthLua + "\n")
+	case c.VerifyURL == "":
 		set("authentication", `"internal_plain"`)
-	} else {
+	default:
 		set("authentication", `"trunkline"`)
 		set("trunkline_url", quote(c.VerifyURL))
 		set("trunkline_secret", quote(c.VerifySecret))
@@ -144,8 +152,10 @@ func (c ProsodyConfig) lua(dir string, c2sPort, httpPort int) string {
 // write puts configuration and accounts into dir.
 func (c ProsodyConfig) write(dir string, c2sPort, httpPort int) error {
 	accounts := filepath.Join(dir, "data", encode(c.Domain), "accounts")
-	if err := os.MkdirAll(accounts, 0o700); err != nil {
-		return fmt.Errorf("integration: %w", err)
+	for _, path := range []string{accounts, filepath.Join(dir, "certs")} {
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return fmt.Errorf("integration: %w", err)
+		}
 	}
 	for user, password := range c.Users {
 		data := fmt.Sprintf("return { [\"password\"] = %s; };\n", quote(password))

@@ -75,4 +75,5 @@ func TestModulesThatWereAskedForAreThere(t *testing.T) {
 func TestServerThatCannotStartSaysWhy(t *testing.T) {
 	_, err := Launch(t.Context(), t.TempDir(), ProsodyConfig{GlobalExtra: "this is not Lua"})
 	require.ErrorContains(t, err, "did not start")
+	require.ErrorContains(t, err, "prosody.cfg.lua", "what Prosody printed")
 }

@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,7 +102,12 @@ func (p *Prosody) Start(ctx context.Context) error {
 	}
 	// Only what this life logs can say that a port was taken.
 	before := len(p.Log())
-	r, err := spawn(program, "-F", "--config", filepath.Join(p.dir, "prosody.cfg.lua"))
+	output, err := os.OpenFile(filepath.Join(p.dir, "output.log"), os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("integration: %w", err)
+	}
+	defer output.Close() // the child has its own
+	r, err := spawn(output, program, "-F", "--config", filepath.Join(p.dir, "prosody.cfg.lua"))
 	if err != nil {
 		return err
 	}
@@ -108,7 +116,8 @@ func (p *Prosody) Start(ctx context.Context) error {
 	defer cancel()
 	if err := p.awaitReady(ctx, r, before); err != nil {
 		p.kill()
-		return fmt.Errorf("integration: prosody did not start: %w\n%s", err, tail(p.Log(), 30))
+		printed, _ := os.ReadFile(output.Name()) // as much as there is
+		return fmt.Errorf("integration: prosody did not start: %w\n%s\n%s", err, tail(string(printed), 20), tail(p.Log(), 30))
 	}
 	return nil
 }
@@ -116,13 +125,14 @@ func (p *Prosody) Start(ctx context.Context) error {
 // spawn starts the program in a goroutine that keeps its thread: Linux kills
 // the child when the thread that started it ends, and that must not be before
 // our own process does.
-func spawn(program string, args ...string) (*run, error) {
+func spawn(output *os.File, program string, args ...string) (*run, error) {
 	r := &run{exited: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		cmd := exec.Command(program, args...)
+		cmd.Stdout, cmd.Stderr = output, output
 		cmd.SysProcAttr = dieWithParent()
 		if err := cmd.Start(); err != nil {
 			started <- fmt.Errorf("integration: %w", err)
@@ -161,15 +171,33 @@ func (p *Prosody) awaitReady(ctx context.Context, r *run, logOffset int) error {
 	}
 }
 
-// greets says whether the server answers a stream header for its domain.
+// greets says whether the server answers a stream header for its domain; that
+// nobody can log in, for want of authentication, is not asked.
 func (p *Prosody) greets(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	raw, err := Dial(ctx, p.Addr(), p.cfg.Domain)
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", p.Addr())
 	if err != nil {
 		return err
 	}
-	return raw.Close()
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(conn, streamHeader(p.cfg.Domain)); err != nil {
+		return err
+	}
+	answer := make([]byte, 0, 4096)
+	for !bytes.Contains(answer, []byte("<stream:stream")) {
+		n, err := conn.Read(answer[len(answer):cap(answer)])
+		if err != nil {
+			return err
+		}
+		answer = answer[:len(answer)+n]
+	}
+	return nil
 }
 
 // Kill ends the server as a power cut would, and waits for its end.

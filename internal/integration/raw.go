@@ -70,13 +70,17 @@ func Dial(ctx context.Context, addr, domain string) (*Raw, error) {
 
 // open sends a stream header and waits for the features.
 func (r *Raw) open(ctx context.Context) error {
-	err := r.Send(ctx, "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "+
-		"xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='"+r.domain+"'>")
-	if err != nil {
+	if err := r.Send(ctx, streamHeader(r.domain)); err != nil {
 		return err
 	}
-	_, err = r.Await(ctx, func(e Element) bool { return e.Name.Local == "features" })
+	_, err := r.Await(ctx, func(e Element) bool { return e.Name.Local == "features" })
 	return err
+}
+
+// streamHeader opens a client's stream (RFC 6120 section 4.2).
+func streamHeader(domain string) string {
+	return "<?xml version='1.0'?><stream:stream xmlns='jabber:client' " +
+		"xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='" + domain + "'>"
 }
 
 // Login authenticates with PLAIN and opens the new stream. A refusal is a
