@@ -14,7 +14,7 @@ import { Store } from "./storage.ts";
 import { TabGuard } from "./tabs.ts";
 import type { OnlineInfo, ResumeStore, Transport } from "./transport.ts";
 import { chatState, displayed, readMessage, receipt } from "./xmpp/message.ts";
-import type { Xml } from "./xmpp/xml.ts";
+import { clean, type Xml } from "./xmpp/xml.ts";
 
 /** Longest text that is sent: the server's limit for a stanza is 256 KiB, and four bytes may make a character. */
 const MAX_TEXT = 40_000;
@@ -98,7 +98,7 @@ export class Chat {
 
   /** Sends a text; returns false when it is too long. */
   say(jid: string, text: string): boolean {
-    const body = text.trim();
+    const body = clean(text).trim();
     if (!body) return true;
     if (body.length > MAX_TEXT) return false;
     this.#endTyping(null);

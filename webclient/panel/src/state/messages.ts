@@ -1,8 +1,9 @@
 /**
  * Conversations as pure functions: where a message goes, whether it is already there, what a receipt changes.
  *
- * The archive's order is the order. Live messages come in that order; archive pages are put where they belong (after
- * everything archived, before everything, or into a gap), so clocks that disagree cannot shuffle a conversation.
+ * Order is the order of arrival, not of clocks, which may disagree. Live messages come in the archive's order; archive
+ * pages are put where they belong: after everything archived, before everything, or into a gap. A message that was
+ * written while offline stays where its author saw it until the next reload.
  *
  * A message is already there when its archive id is, when it is ours with an id that is, or when the same person
  * sent the same text under the same id before (a repetition after a lost acknowledgement).
