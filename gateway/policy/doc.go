@@ -1,2 +1,25 @@
-// Package policy decides what may pass through one stream of the gateway: verdicts on parsed elements, nothing else.
+// Package policy decides what may pass through one stream of the gateway. It is pure: parsed elements in, verdicts out; the
+// gateway carries them out.
+//
+// What the package promises, whatever the client is and does:
+//
+//   - Without presence consent no presence reaches a contact, and nothing that a client sends by itself tells another person
+//     that it is online: no answer to their IQ, no bounce, no "ringing", no activity. What the person does on purpose passes:
+//     messages, subscription requests, joining a room (which then sees them).
+//   - Typing and receipts leave only with their own consent, also when presence is shown.
+//   - A hidden stream gets its messages live where the server has XEP-0016: right after the bind, and before the client
+//     hears of it, a list is set and activated that keeps presence from subscribers. The bind result then holds
+//     <hidden xmlns='urn:trunkline:gateway:0' delivery='live'/>. Where there is no such list presence is held back
+//     altogether, and delivery is 'archive'.
+//   - After the bind each stanza of the client leads to exactly one stanza for the server, and each of the server to exactly
+//     one for the client, because XEP-0198 counts on both sides. What may not leave is replaced by an IQ that the server
+//     counts and ignores, or, where the client needs to know, by one that it answers with an error; that answer is
+//     turned into the stanza error the client sees.
+//   - Nothing is believed because of how it is written: addresses are compared after normalisation, and an address that cannot
+//     be read counts as another person's.
+//
+// What it cannot see: what is encrypted end to end, what the person writes, and what other clients of theirs do that
+// do not come through the gateway.
+//
+// The rules are rows of tables, in the files of the stanza they are about: presence.go, message.go, iq.go, privacy.go.
 package policy

@@ -1,7 +1,10 @@
 package policy
 
 import (
+	"encoding/hex"
+	"fmt"
 	"io"
+	"sync"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
 )
@@ -35,7 +38,7 @@ type Action int
 const (
 	Pass    Action = iota // hand the element on as it is
 	Replace               // hand Verdict.Frame on in its place: one stanza for one stanza
-	Swallow               // hand nothing on; only before <enable/> and only from the server
+	Swallow               // hand nothing on; only from the server, and only before it has told the client of the bind
 	End                   // end the stream with Verdict.Condition and Verdict.Text
 )
 
@@ -43,8 +46,8 @@ const (
 type Verdict struct {
 	Action    Action
 	Frame     []byte            // Replace: goes the way the element was going
-	Inject    [][]byte          // for the server, before anything else; only between bind and its result
-	Reason    string            // stable label for metrics and logs, "" for a plain Pass
+	Inject    [][]byte          // for the server, before anything else; only between the bind and its result
+	Reason    string            // stable label for metrics and logs: the name of the rule; "" for a plain Pass
 	Condition framing.Condition // End
 	Text      string            // End: plain words
 }
@@ -52,43 +55,111 @@ type Verdict struct {
 // Transition is what SetConsent asks of the caller.
 type Transition int
 
-// The transitions.
+// The transitions. The new consent is in force with any of them.
 const (
-	Nothing   Transition = iota // the new consent is in force
-	AwaitWalk                   // in force; end the stream (EndFrames) unless Settled within the time for walking
-	EndStream                   // in force; end the stream now with framing.Reset, properly, so that the session does not hibernate
+	Nothing   Transition = iota // all is well
+	AwaitWalk                   // end the stream with framing.Reset unless Settled within the time for walking
+	EndStream                   // end the stream now with framing.Reset, towards the server properly, so that it does not hibernate
 )
 
 // Stream is the policy of one stream. Every method may be called from any goroutine; the verdicts for one direction must be
 // asked for and carried out in the order of the elements.
-type Stream struct{}
+type Stream struct {
+	mu    sync.Mutex
+	state state
+	aware bool
+	nonce string // in every id of the gateway's own
+	phase phase
+	bound *framing.Element // the bind result that waits for the list
+	bind  string           // id of the client's bind request
+	arm   arming
+}
 
-// New makes the policy of a fresh stream, before its first element. Errors: an identity that is not a JID, Rand failing.
-func New(c Config) (*Stream, error) { return &Stream{}, nil }
+// phase is how far the stream has come.
+type phase int
 
-// FromClient judges an element of the browser. It never says Swallow: after the bind, each stanza leads to exactly one.
-func (s *Stream) FromClient(e *framing.Element) Verdict { return Verdict{} }
+const (
+	fresh   phase = iota // logged in; nothing but bind and resume
+	binding              // the server has the request
+	armed                // bound, the list is on its way, the client has not heard yet
+	running
+)
 
-// FromServer judges an element of the XMPP server: stream features are trimmed, the bind result is held until presence is
-// safe, answers to substitutes become the stanza errors the client has to see.
-func (s *Stream) FromServer(e *framing.Element) Verdict { return Verdict{} }
+// New makes the policy of a stream whose client has logged in; what came before was not for it to judge, save for the
+// features that FromServer trims. Errors: an identity that is not a JID, Rand failing.
+func New(c Config) (*Stream, error) {
+	id, err := c.Identity.normal()
+	if err != nil {
+		return nil, fmt.Errorf("policy: identity: %w", err)
+	}
+	var nonce [16]byte
+	if _, err := io.ReadFull(c.Rand, nonce[:]); err != nil {
+		return nil, fmt.Errorf("policy: ids: %w", err)
+	}
+	s := &Stream{aware: c.Aware, nonce: hex.EncodeToString(nonce[:])}
+	s.state = state{Version: stateVersion, Identity: id, Consent: c.Consent}
+	s.state.Directed = map[string]directed{}
+	return s, nil
+}
 
 // SetConsent changes the consent of the live stream and says what the caller has to do.
-func (s *Stream) SetConsent(c Consent) Transition { return Nothing }
+func (s *Stream) SetConsent(c Consent) Transition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := c.Presence != s.state.Consent.Presence
+	s.state.Consent = c
+	switch {
+	case !changed || s.phase < armed:
+		return Nothing
+	case !s.aware:
+		return EndStream
+	case s.settled():
+		return Nothing
+	}
+	return AwaitWalk
+}
 
-// Settled reports whether what the server shows of this stream agrees with the consent.
-func (s *Stream) Settled() bool { return true }
+// Settled reports whether what the server shows of this stream agrees with the consent: hidden means that contacts see
+// nothing and messages arrive live if they can; shown means that nothing holds presence back any more.
+func (s *Stream) Settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.settled()
+}
+
+func (s *Stream) settled() bool {
+	if s.hidden() {
+		return !s.visible() && (s.state.ListActive || s.state.NoLists)
+	}
+	return !s.state.ListActive && !s.state.Held
+}
+
+// hidden reports whether presence has to stay here.
+func (s *Stream) hidden() bool { return !s.state.Consent.Presence }
+
+// visible reports whether a contact may have seen this stream and not have seen it leave.
+func (s *Stream) visible() bool {
+	if s.state.Shown {
+		return true
+	}
+	for _, kind := range s.state.Directed {
+		if kind == person {
+			return true
+		}
+	}
+	return false
+}
 
 // Consent returns the consent in force.
-func (s *Stream) Consent() Consent { return Consent{} }
+func (s *Stream) Consent() Consent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.Consent
+}
 
 // JID returns the full JID that the server bound, "" before.
-func (s *Stream) JID() string { return "" }
-
-// Snapshot returns the state that a resumption of the stream (XEP-0198) needs, as JSON without secrets.
-func (s *Stream) Snapshot() ([]byte, error) { return nil, nil }
-
-// Restore makes the policy of a resumed stream from a Snapshot and what holds now. Errors: ErrOtherAccount, ErrNarrower
-// (presence consent was taken back since, and the session may still be shown), or a state that cannot be read. With any of
-// them the resumption must be refused as <item-not-found/>.
-func Restore(c Config, state []byte) (*Stream, error) { return &Stream{}, nil }
+func (s *Stream) JID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.JID
+}

@@ -1,0 +1,106 @@
+package policy
+
+import "github.com/trunkline-chat/trunkline/gateway/framing"
+
+// ask is one element of the client under judgement.
+type ask struct {
+	*Stream
+	e      *framing.Element
+	to     target
+	typ    string // type attribute
+	typed  bool   // there is one
+	hidden bool
+}
+
+// rule is one row: the first whose when holds decides. Then may note what it lets pass.
+type rule struct {
+	name string
+	when func(a *ask) bool
+	then func(a *ask, name string) Verdict
+}
+
+// The things a rule can do.
+func pass(*ask, string) Verdict          { return Verdict{} }
+func hold(a *ask, name string) Verdict   { return a.hold(name) }
+func refuse(a *ask, name string) Verdict { return a.refuse(a.e, name) }
+func otherwise(*ask) bool                { return true }
+func end(c framing.Condition, text, rule string) Verdict {
+	return Verdict{Action: End, Condition: c, Text: text, Reason: rule}
+}
+
+// FromClient judges an element of the browser. It never says Swallow: after the bind, each stanza leads to exactly one.
+func (s *Stream) FromClient(e *framing.Element) Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !e.IsStanza() {
+		return s.nonza(e)
+	}
+	a := &ask{Stream: s, e: e, hidden: s.hidden(), to: s.target(e)}
+	a.typ, a.typed = e.Lookup("type")
+	if s.phase < running {
+		return s.beforeBind(a)
+	}
+	switch e.Name.Local {
+	case "presence":
+		return a.judge(presenceRules)
+	case "message":
+		return a.judge(messageRules)
+	}
+	return a.judge(iqRules)
+}
+
+func (a *ask) judge(rules []rule) Verdict {
+	for i := range rules {
+		if r := &rules[i]; r.when(a) {
+			return r.then(a, r.name)
+		}
+	}
+	return Verdict{}
+}
+
+// Namespaces of what is not a stanza.
+const (
+	nsBind = "urn:ietf:params:xml:ns:xmpp-bind"
+	nsSM2  = "urn:xmpp:sm:2"
+	nsSM3  = "urn:xmpp:sm:3"
+	nsCSI  = "urn:xmpp:csi:0"
+)
+
+// nonzas lists the first-level elements besides stanzas that a client may send, and from which phase to which.
+var nonzas = map[framing.Name]struct{ from, to phase }{
+	{Space: nsSM2, Local: "resume"}:   {fresh, fresh},
+	{Space: nsSM3, Local: "resume"}:   {fresh, fresh},
+	{Space: nsSM2, Local: "enable"}:   {running, running},
+	{Space: nsSM3, Local: "enable"}:   {running, running},
+	{Space: nsSM2, Local: "r"}:        {running, running},
+	{Space: nsSM3, Local: "r"}:        {running, running},
+	{Space: nsSM2, Local: "a"}:        {running, running},
+	{Space: nsSM3, Local: "a"}:        {running, running},
+	{Space: nsCSI, Local: "active"}:   {fresh, running},
+	{Space: nsCSI, Local: "inactive"}: {fresh, running},
+}
+
+// nonza judges what is not a stanza (RFC 6120 §4.9.3.24, §4.9.3.10).
+func (s *Stream) nonza(e *framing.Element) Verdict {
+	if when, ok := nonzas[e.Name]; ok && s.phase >= when.from && s.phase <= when.to {
+		return Verdict{}
+	}
+	switch e.Name.Local {
+	case "message", "presence", "iq":
+		return end(framing.InvalidNamespace, "stanzas are in "+framing.NSClient, "stanza-namespace")
+	}
+	return end(framing.UnsupportedStanzaType, "this element is not for clients to send now", "element")
+}
+
+// beforeBind judges a stanza while the stream is not bound: the one that binds it, or the end (RFC 6120 §4.9.3.12, §7.1).
+// A resource that the client asks for is left out, because a resource that can be guessed can be asked (RFC 6120 §7.6).
+func (s *Stream) beforeBind(a *ask) Verdict {
+	e := a.e
+	if s.phase >= binding || !e.Is(framing.NSClient, "iq") || a.typ != "set" || e.ID() == "" || !a.to.own() ||
+		e.First() == nil || !e.First().Is(nsBind, "bind") {
+		return end(framing.NotAuthorized, "a stream is bound before it is used", "before-bind")
+	}
+	s.phase, s.bind = binding, e.ID()
+	frame := framing.AppendAttr([]byte("<iq xmlns='"+framing.NSClient+"' type='set'"), "id", s.bind)
+	return Verdict{Action: Replace, Frame: append(frame, "><bind xmlns='"+nsBind+"'/></iq>"...), Reason: "bind"}
+}

@@ -1,0 +1,144 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+)
+
+const (
+	nsPrivacy  = "jabber:iq:privacy"
+	nsRegister = "jabber:iq:register"
+	nsBlocking = "urn:xmpp:blocking"
+	nsPubSub   = "http://jabber.org/protocol/pubsub"
+	nsReadMDS  = "urn:xmpp:mds:displayed:0" // XEP-0490
+)
+
+// iqRules hold what an IQ may do. The first rows hold for everyone, those below for the hidden.
+var iqRules = []rule{
+	{"iq-stray-answer", func(a *ask) bool { return a.answers() && a.e.ID() == "" }, hold},
+	{"iq-form", func(a *ask) bool { return !a.wellFormed() }, refuse},
+	{"iq-bind-again", func(a *ask) bool { return a.asks(nsBind, "bind") }, refuse},
+	{"iq-legacy-auth", func(a *ask) bool { return a.asks("jabber:iq:auth", "query") }, refuse}, // XEP-0078
+	{"iq-register", func(a *ask) bool { return a.sets(nsRegister, "query") && a.to.class != toService }, refuse},
+	{"iq-read-state", func(a *ask) bool { return !a.state.Consent.Receipts && a.publishes(readState) }, refuse},
+	{"privacy", func(a *ask) bool { return a.sets(nsPrivacy, "query") }, func(a *ask, _ string) Verdict { return a.judge(privacyRules) }},
+
+	{"iq-shown", func(a *ask) bool { return !a.hidden }, pass},
+	{"iq-stray-address", func(a *ask) bool { return a.answers() && a.to.class == toNobody }, hold},
+	{"iq-answer", func(a *ask) bool { return a.answers() && a.outside() }, unavailable},
+	{"iq-address", func(a *ask) bool { return a.to.class == toNobody }, refuse},
+	{"iq-client", func(a *ask) bool { return !a.answers() && a.to.class == toClient }, refuse},
+	// Prosody tells a contact who is being blocked that each present session leaves, past any list.
+	{"iq-block-shows", func(a *ask) bool { return a.state.Present && a.sets(nsBlocking, "block") }, refuse},
+	{"iq-activity", func(a *ask) bool { return a.publishes(activity) }, refuse},
+}
+
+// answers reports whether the IQ answers one.
+func (a *ask) answers() bool { return a.typ == "result" || a.typ == "error" }
+
+// wellFormed holds RFC 6120 §8.2.3, so that no server can take another payload for the one that was judged.
+func (a *ask) wellFormed() bool {
+	switch a.typ {
+	case "result", "error":
+		return true
+	case "get", "set":
+		return a.e.ID() != "" && only(a.e) != nil
+	}
+	return false
+}
+
+// only returns the one child element of e, nil when there are none or more.
+func only(e *framing.Element) *framing.Element {
+	var found *framing.Element
+	for c := range e.Children() {
+		if found != nil {
+			return nil
+		}
+		found = c
+	}
+	return found
+}
+
+// asks reports whether the IQ is a request with this payload, sets whether it is a set.
+func (a *ask) asks(space, local string) bool {
+	first := a.e.First()
+	return first != nil && first.Is(space, local) && (a.typ == "set" || a.typ == "get")
+}
+
+func (a *ask) sets(space, local string) bool { return a.typ == "set" && a.asks(space, local) }
+
+// outside reports whether the target is someone who may not know that the person is online. The services of a room they are
+// in do know.
+func (a *ask) outside() bool {
+	return !a.to.own() && a.to.class != toRoom && !(a.to.class == toService && a.servesRoom(a.to.domain))
+}
+
+// unavailable answers another person's request as their server would if nobody were there (RFC 6121 §8.5.3.2.3).
+func unavailable(a *ask, name string) Verdict {
+	frame := []byte("<iq xmlns='" + framing.NSClient + "' type='error'")
+	frame = framing.AppendAttr(frame, "id", a.e.ID())
+	frame = framing.AppendAttr(frame, "to", a.e.To())
+	frame = append(frame, "><error type='cancel'><service-unavailable xmlns='"+framing.NSStanzas+"'/></error></iq>"...)
+	return Verdict{Action: Replace, Frame: frame, Reason: name}
+}
+
+// publishes reports whether the IQ publishes to a node of the account's own (XEP-0163) that the filter names, other than one
+// that only the account can read.
+func (a *ask) publishes(filter func(node string) bool) bool {
+	if !a.sets(nsPubSub, "pubsub") || !a.to.own() {
+		return false
+	}
+	pubsub := a.e.First()
+	if private(pubsub.Child(nsPubSub, "publish-options")) {
+		return false
+	}
+	for c := range pubsub.Children() {
+		if c.Is(nsPubSub, "publish") && filter(c.Attr("node")) {
+			return true
+		}
+	}
+	return false
+}
+
+// private reports whether publish options ask for a node nobody else may read; the server refuses the item when the node is
+// not like that (XEP-0060 §7.1.5).
+func private(options *framing.Element) bool {
+	if options == nil {
+		return false
+	}
+	form := options.Child("jabber:x:data", "x")
+	if form == nil {
+		return false
+	}
+	found := false
+	for field := range form.Children() {
+		if field.Attr("var") != "pubsub#access_model" {
+			continue
+		}
+		if value := only(field); value == nil || value.Text() != "whitelist" {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+func readState(node string) bool { return node == nsReadMDS }
+
+// lasting lists the beginnings of nodes that say who a person is, what they keep or what they publish on purpose. Everything else
+// may tell what they are doing (mood, tune, activity, location, what they play or watch).
+var lasting = []string{
+	"urn:xmpp:avatar:", "http://jabber.org/protocol/nick", "urn:xmpp:vcard4", "urn:ietf:params:xml:ns:vcard-4.0",
+	"eu.siacs.conversations.axolotl.", "urn:xmpp:omemo:", "urn:xmpp:openpgp:",
+	"urn:xmpp:bookmarks:", "storage:bookmarks", "urn:xmpp:microblog:",
+}
+
+func activity(node string) bool {
+	for _, beginning := range lasting {
+		if strings.HasPrefix(node, beginning) {
+			return false
+		}
+	}
+	return true
+}

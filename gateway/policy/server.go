@@ -1,0 +1,152 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+)
+
+const nsSASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+
+// maxDepth is how deeply elements may nest in what a browser gets: XML parsers there give up at 256.
+const maxDepth = 200
+
+// FromServer judges an element of the XMPP server: stream features are trimmed, the bind result is held until presence is
+// safe, answers to substitutes become the stanza errors the client has to see.
+func (s *Stream) FromServer(e *framing.Element) Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case e.Is(framing.NSStream, "features"):
+		return trim(e)
+	case !e.IsStanza():
+		return Verdict{}
+	}
+	if s.phase < running {
+		return s.beforeRunning(e)
+	}
+	if v, ok := s.answer(e); ok {
+		return v
+	}
+	if e.Depth > maxDepth {
+		// It came from some third person, and must not end the stream; a stanza has to arrive all the same.
+		return Verdict{Action: Replace, Frame: e.WithContent(nil), Reason: "too-deep"}
+	}
+	return Verdict{}
+}
+
+// beforeRunning looks for the bind result and for the answers about the list.
+func (s *Stream) beforeRunning(e *framing.Element) Verdict {
+	t := e.Type()
+	answer := e.Is(framing.NSClient, "iq") && (t == "result" || t == "error") && s.fromServer(e)
+	switch {
+	case s.phase == armed:
+		return s.arming(e, answer)
+	case s.phase != binding || !answer || e.ID() != s.bind:
+		return Verdict{}
+	case t == "error":
+		s.phase = fresh
+		return Verdict{}
+	}
+	jid := ""
+	if bind := e.Child(nsBind, "bind"); bind != nil && bind.Child(nsBind, "jid") != nil {
+		jid = strings.TrimSpace(bind.Child(nsBind, "jid").Text())
+	}
+	if jid == "" {
+		return end(framing.InternalServerError, "the server bound no address", "bind-result")
+	}
+	s.state.JID = strings.Clone(jid)
+	if !s.hidden() {
+		s.phase = running
+		return Verdict{}
+	}
+	s.phase, s.bound = armed, e
+	s.arm = arming{set: s.id("list"), activate: s.id("active")}
+	return Verdict{
+		Action: Swallow, Reason: "arming",
+		Inject: [][]byte{privacyIQ(s.arm.set, list), privacyIQ(s.arm.activate, activate)},
+	}
+}
+
+// arming is the pair of requests that hide a stream right after its bind.
+type arming struct {
+	set, activate string // ids, "" once answered
+	failed        bool
+}
+
+// arming waits for both answers, then lets the bind result go. The lists of other sessions are pushed to this one as well
+// (XEP-0016 §2.6), and the client could not make sense of that yet.
+func (s *Stream) arming(e *framing.Element, answer bool) Verdict {
+	done := e.Type() == "result"
+	switch {
+	case answer && e.ID() == s.arm.set && s.arm.set != "":
+		s.arm.set = ""
+		s.listStep(setting, done, e)
+	case answer && e.ID() == s.arm.activate && s.arm.activate != "":
+		s.arm.activate = ""
+		s.listStep(activating, done, e)
+	case e.Is(framing.NSClient, "iq") && e.Type() == "set" && e.Child(nsPrivacy, "query") != nil && s.fromServer(e):
+		reply := framing.AppendAttr([]byte("<iq xmlns='"+framing.NSClient+"' type='result'"), "id", e.ID())
+		return Verdict{Action: Swallow, Reason: "arming", Inject: [][]byte{append(reply, "/>"...)}}
+	default:
+		return Verdict{}
+	}
+	if s.arm.set != "" || s.arm.activate != "" {
+		return Verdict{Action: Swallow, Reason: "arming"}
+	}
+	return s.release()
+}
+
+// release hands the bind result on, with how messages will arrive in it.
+func (s *Stream) release() Verdict {
+	delivery := "live"
+	if !s.state.ListActive {
+		delivery, s.state.NoLists = "archive", true
+	}
+	bound := s.bound
+	s.phase, s.bound = running, nil
+	frame := bound.Appended(bound.Child(nsBind, "bind"), []byte("<hidden xmlns='"+NSGateway+"' delivery='"+delivery+"'/>"))
+	return Verdict{Action: Replace, Frame: frame, Reason: "hidden-" + delivery}
+}
+
+// unwanted are stream features that would change what the gateway sees, or how the client proves who it is.
+var unwanted = map[framing.Name]bool{
+	{Space: "urn:ietf:params:xml:ns:xmpp-tls", Local: "starttls"}:        true,
+	{Space: "urn:xmpp:sasl:2", Local: "authentication"}:                  true,
+	{Space: "urn:xmpp:sasl-cb:0", Local: "sasl-channel-binding"}:         true,
+	{Space: "http://jabber.org/features/compress", Local: "compression"}: true,
+	{Space: "http://jabber.org/features/iq-register", Local: "register"}: true,
+	{Space: "http://jabber.org/features/iq-auth", Local: "auth"}:         true,
+	{Space: "urn:xmpp:bind:0", Local: "bind"}:                            true,
+	{Space: "urn:xmpp:invite", Local: "register"}:                        true,
+	{Space: "urn:xmpp:ibr-token:0", Local: "register"}:                   true,
+}
+
+// trim takes unwanted features out and leaves one SASL mechanism: PLAIN. A server that offers others only cannot be used.
+func trim(e *framing.Element) Verdict {
+	var edits []framing.Edit
+	for c := range e.Children() {
+		switch {
+		case c.Is(nsSASL, "mechanisms"):
+			if !offersPlain(c) {
+				return end(framing.RemoteConnectionFailed, "the server does not take passwords from the gateway", "no-plain")
+			}
+			edits = append(edits, framing.Edit{Element: c, With: []byte("<mechanisms xmlns='" + nsSASL + "'><mechanism>PLAIN</mechanism></mechanisms>")})
+		case unwanted[c.Name]:
+			edits = append(edits, framing.Edit{Element: c})
+		}
+	}
+	if len(edits) == 0 {
+		return Verdict{}
+	}
+	return Verdict{Action: Replace, Frame: e.Rewrite(edits...), Reason: "features"}
+}
+
+func offersPlain(mechanisms *framing.Element) bool {
+	for m := range mechanisms.Children() {
+		if m.Is(nsSASL, "mechanism") && strings.TrimSpace(m.Text()) == "PLAIN" {
+			return true
+		}
+	}
+	return false
+}
