@@ -75,6 +75,7 @@ func (s *Server) serveEmbed(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	(&httputil.ReverseProxy{
+		Transport: s.upstream,
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(target)
 			pr.Out.Header.Del("Cookie")

@@ -57,6 +57,8 @@ type Server struct {
 	mode    Mode
 	handler http.Handler
 	now     func() time.Time
+	// upstream is for EmbedUpstream; it keeps no connection, and so no goroutine.
+	upstream *http.Transport
 
 	mu     sync.Mutex // guards everything below
 	randM  io.Reader
@@ -110,7 +112,7 @@ func New(o Options) *Server {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		opt: o, mode: o.Mode, now: o.Now, randM: o.Rand,
+		opt: o, mode: o.Mode, now: o.Now, randM: o.Rand, upstream: &http.Transport{DisableKeepAlives: true},
 		logins: map[string]*login{},
 		limits: map[string]*window{},
 		embed:  strings.TrimSuffix(o.EmbedUpstream, "/"),
