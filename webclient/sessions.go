@@ -29,16 +29,18 @@ type sessions struct {
 const sessionLogin = "login"
 
 func newSessions(cfg Config) *sessions {
-	m := scs.New()
-	m.Lifetime = cfg.SessionAbsolute
-	m.HashTokenInStore = true
-	m.Codec = sessionCodec{}
-	m.Store = sessionStore{db: cfg.DB, now: cfg.Now}
-	m.Cookie.Path = "/"
-	m.Cookie.HttpOnly = true
-	m.Cookie.Secure = strings.HasPrefix(cfg.PublicURL, "https:")
-	m.Cookie.SameSite = http.SameSiteLaxMode
-	m.Cookie.Name = cookieName(cfg, "session")
+	// Not scs.New: it starts a goroutine of a store in memory that nobody wants and
+	// nobody ends.
+	m := &scs.SessionManager{
+		Lifetime:         cfg.SessionAbsolute,
+		HashTokenInStore: true,
+		Codec:            sessionCodec{},
+		Store:            sessionStore{db: cfg.DB, now: cfg.Now},
+		Cookie: scs.SessionCookie{
+			Name: cookieName(cfg, "session"), Path: "/", HttpOnly: true, Persist: true,
+			Secure: strings.HasPrefix(cfg.PublicURL, "https:"), SameSite: http.SameSiteLaxMode,
+		},
+	}
 	if cfg.CrossSite {
 		m.Cookie.SameSite = http.SameSiteNoneMode
 		m.Cookie.Partitioned = true
