@@ -22,6 +22,7 @@ type browser struct {
 	conn  *browserConn
 	queue *queue
 	done  chan struct{} // closed when write has returned
+	rest  io.Reader     // of a message that was too big
 }
 
 // accept upgrades a request that has been checked.
@@ -52,6 +53,7 @@ func (b *browser) read(limit int) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(frame) > limit:
+		b.rest = r
 		return nil, errFrameTooBig
 	case kind != websocket.MessageText:
 		return nil, framing.ErrBinary
@@ -62,6 +64,11 @@ func (b *browser) read(limit int) ([]byte, error) {
 // discard reads on after the stream is over until the connection ends. It
 // calls closed when the browser's <close/> comes in.
 func (b *browser) discard(limit int, closed func()) {
+	if b.rest != nil {
+		if _, err := io.Copy(io.Discard, b.rest); err != nil {
+			return
+		}
+	}
 	for {
 		_, r, err := b.ws.Reader(context.Background())
 		if err != nil {

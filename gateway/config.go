@@ -205,8 +205,8 @@ func checkWebSocketURL(s string) error {
 }
 
 func (l Limits) complete() Limits {
-	if l.Frame == (framing.Limits{}) {
-		l.Frame = framing.ClientLimits
+	if l.Frame.MaxBytes <= 0 {
+		l.Frame.MaxBytes = framing.ClientLimits.MaxBytes
 	}
 	for _, d := range []struct {
 		field *time.Duration

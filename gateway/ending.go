@@ -117,8 +117,11 @@ func (e ending) frames(opened bool, h framing.Header, seeOther string) [][]byte 
 		}
 		frames = append(frames, framing.AppendStreamError(nil, e.condition, e.text))
 	}
-	if !redirect {
-		seeOther = ""
+	if redirect {
+		return append(frames, framing.AppendClose(nil, seeOther))
 	}
-	return append(frames, framing.AppendClose(nil, seeOther))
+	return append(frames, []byte(streamClose))
 }
+
+// streamClose is <close/> letter by letter as Strophe.js compares it.
+const streamClose = `<close xmlns="` + framing.NSFraming + `" />`

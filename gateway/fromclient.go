@@ -165,6 +165,9 @@ func (s *stream) carryClient(e *framing.Element) {
 		s.toServer(framing.ToServer(e))
 	case policy.Replace:
 		s.toServer(v.Frame)
+		if s.policy.JID() == "" { // what comes after the bind waits for its result
+			s.hold()
+		}
 	case policy.End:
 		s.finish(endPolicy(v))
 		return

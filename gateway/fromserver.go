@@ -60,7 +60,7 @@ func (s *stream) fromServer(c *server, e *framing.Element) {
 	case e.Name.Space == nsSASL:
 		s.loginAnswer(c, e)
 		return
-	case e.Name.Space == nsSM:
+	case isManagement(e):
 		s.management(e)
 		return
 	}
@@ -71,7 +71,7 @@ func (s *stream) fromServer(c *server, e *framing.Element) {
 func (s *stream) loginAnswer(c *server, e *framing.Element) {
 	switch e.Name.Local {
 	case "success":
-		s.loggedIn()
+		s.loggedIn(e)
 		c.restart()
 		s.put(e.Raw)
 	case "failure":

@@ -87,11 +87,12 @@ func (s *stream) loginFailed(condition string) {
 }
 
 // loggedIn notes the server's agreement.
-func (s *stream) loggedIn() {
+func (s *stream) loggedIn(e *framing.Element) {
 	s.g.metrics.logins.WithLabelValues("success").Inc()
 	s.mu.Lock()
 	s.loginOK = true
 	s.phase = phaseSuccess
+	s.policy.FromServer(e)
 	account := s.who.account
 	s.mu.Unlock()
 	s.log.Info("gateway: login", "account", account, "aware", s.aware)

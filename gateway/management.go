@@ -12,7 +12,12 @@ import (
 	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
 
-const nsSM = "urn:xmpp:sm:3" // XEP-0198
+const (
+	nsSM    = "urn:xmpp:sm:3" // XEP-0198
+	nsOldSM = "urn:xmpp:sm:2" // its version before, which servers offer as well
+)
+
+func isManagement(e *framing.Element) bool { return e.Name.Space == nsSM || e.Name.Space == nsOldSM }
 
 // management is what the gateway keeps of a stream's XEP-0198. Its counts are
 // the client's and the server's own: what the policy does never changes them.
@@ -26,7 +31,7 @@ type management struct {
 
 // fromClient notes the client's count.
 func (m *management) fromClient(e *framing.Element) {
-	if e.Is(nsSM, "a") {
+	if isManagement(e) && e.Name.Local == "a" {
 		m.count(e)
 	}
 }
@@ -37,7 +42,7 @@ func (m *management) count(e *framing.Element) {
 	}
 }
 
-func isResume(e *framing.Element) bool { return e.Is(nsSM, "resume") }
+func isResume(e *framing.Element) bool { return isManagement(e) && e.Name.Local == "resume" }
 
 // resuming expects s.mu to be held.
 func (s *stream) resuming() bool { return s.sm.pending != "" }
@@ -53,7 +58,7 @@ func (s *stream) resume(e *framing.Element) {
 	defer s.mu.Unlock()
 	switch {
 	case s.sm.previd != "" || s.policy.JID() != "":
-		s.put(resumeFailed("unexpected-request"))
+		s.put(resumeFailed(e, "unexpected-request"))
 	case err != nil || p == nil:
 		s.refuseResume(e, err)
 	default:
@@ -126,11 +131,11 @@ func (s *stream) refuseResume(e *framing.Element, err error) {
 		s.g.asleep.condemn(sleeper{binding: s.who, previd: e.Attr("previd"), handled: m.handled})
 	}
 	// The queue has room: nothing but a login has been answered so far.
-	s.put(resumeFailed("item-not-found"))
+	s.put(resumeFailed(e, "item-not-found"))
 }
 
-func resumeFailed(condition string) []byte {
-	return []byte("<failed xmlns='" + nsSM + "'><" + condition + " xmlns='" + framing.NSStanzas + "'/></failed>")
+func resumeFailed(e *framing.Element, condition string) []byte {
+	return []byte("<failed xmlns='" + e.Name.Space + "'><" + condition + " xmlns='" + framing.NSStanzas + "'/></failed>")
 }
 
 // management follows the server's part of XEP-0198.

@@ -1,0 +1,161 @@
+package gateway_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/coder/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/framing/framingtest"
+)
+
+// recorder is a TCP server that keeps what the gateway sends and answers with
+// the least that a stream needs.
+type recorder struct {
+	listener net.Listener
+	wg       sync.WaitGroup
+
+	mu    sync.Mutex
+	bytes []byte
+	conns []net.Conn
+}
+
+func newRecorder(t *testing.T) *recorder {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	r := &recorder{listener: l}
+	r.wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r.mu.Lock()
+			r.conns = append(r.conns, conn)
+			r.mu.Unlock()
+			r.wg.Go(func() { r.serve(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		r.mu.Lock()
+		for _, c := range r.conns {
+			_ = c.Close()
+		}
+		r.mu.Unlock()
+		r.wg.Wait()
+	})
+	return r
+}
+
+// answers are what the recorder says when it has seen something for the n-th time.
+var answers = []struct{ seen, say string }{
+	{"<stream:stream", "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='" + framing.NSStream +
+		"' from='" + domain + "' id='r1' version='1.0'><stream:features><mechanisms xmlns='" + nsSASL +
+		"'><mechanism>PLAIN</mechanism></mechanisms></stream:features>"},
+	{"</auth>", "<success xmlns='" + nsSASL + "'/>"},
+	{"<stream:stream", "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='" + framing.NSStream +
+		"' from='" + domain + "' id='r2' version='1.0'><stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>"},
+	{"</iq>", "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>alice@" + domain + "/r</jid></bind></iq>"},
+	{"</stream:stream>", "</stream:stream>"},
+}
+
+func (r *recorder) serve(conn net.Conn) {
+	defer conn.Close()
+	buf := make([]byte, 4096)
+	var rest []byte
+	for next := 0; ; {
+		n, err := conn.Read(buf)
+		r.mu.Lock()
+		r.bytes = append(r.bytes, buf[:n]...)
+		r.mu.Unlock()
+		if err != nil {
+			return
+		}
+		rest = append(rest, buf[:n]...)
+		for next < len(answers) {
+			i := bytes.Index(rest, []byte(answers[next].seen))
+			if i < 0 {
+				break
+			}
+			rest = rest[i+len(answers[next].seen):]
+			if _, err := io.WriteString(conn, answers[next].say); err != nil {
+				return
+			}
+			next++
+		}
+	}
+}
+
+func (r *recorder) seen() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return string(r.bytes)
+}
+
+func (p *peer) hurl(c framingtest.Case) {
+	p.t.Helper()
+	kind := websocket.MessageText
+	if c.Binary {
+		kind = websocket.MessageBinary
+	}
+	// The gateway may close before it has read the whole of a large frame.
+	_ = p.ws.Write(p.t.Context(), kind, c.Frame)
+}
+
+// TestHostileFramesEndTheStreamAndReachNobody sends each frame on a stream
+// that is bound and shown, where most would be let through.
+func TestHostileFramesEndTheStreamAndReachNobody(t *testing.T) {
+	r := newRecorder(t)
+	s := newStack(t, stackConfig{upstream: r.listener.Addr().String()})
+	s.consent("alice", true, true, true)
+	cases := framingtest.Hostile()
+	require.GreaterOrEqual(t, len(cases), 40)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			p := s.online("alice", "")
+			p.t = t
+			p.hurl(c)
+			condition, code := p.ended()
+			require.Equal(t, string(c.WantCondition), condition)
+			require.Equal(t, c.WantClose, int(code))
+		})
+	}
+	require.NotContains(t, r.seen(), framingtest.Marker)
+}
+
+// TestHostileFramesBeforeTheLogin sends them where the first <open/> is due.
+func TestHostileFramesBeforeTheLogin(t *testing.T) {
+	r := newRecorder(t)
+	s := newStack(t, stackConfig{upstream: r.listener.Addr().String()})
+	for i, c := range framingtest.Hostile() {
+		t.Run(strconv.Itoa(i)+" "+c.Name, func(t *testing.T) {
+			p := s.connect("")
+			p.t = t
+			p.hurl(c)
+			condition, code := p.ended()
+			require.NotEmpty(t, condition)
+			require.NotEqual(t, websocket.StatusNormalClosure, code)
+		})
+	}
+	require.Empty(t, r.seen())
+}
+
+func TestGoodFramesReachTheServerAsTheyAre(t *testing.T) {
+	r := newRecorder(t)
+	s := newStack(t, stackConfig{upstream: r.listener.Addr().String()})
+	s.consent("alice", true, true, true)
+	p := s.online("alice", "")
+	frame := "<message xmlns='jabber:client' to='bob@" + domain + "' id='\u00e4'><body>1 &lt; 2 \U0001F339</body><x xmlns='urn:x' y=\"'\"/></message>"
+	p.say(frame)
+	p.say("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>")
+	p.ended()
+	require.Contains(t, r.seen(), frame)
+}

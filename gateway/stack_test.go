@@ -1,0 +1,278 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/trunkline-chat/trunkline/gateway"
+	"github.com/trunkline-chat/trunkline/internal/integration"
+	"github.com/trunkline-chat/trunkline/internal/sqldb"
+	"github.com/trunkline-chat/trunkline/internal/sqldb/sqldbtest"
+	"github.com/trunkline-chat/trunkline/tokens"
+	"github.com/trunkline-chat/trunkline/tokens/backend"
+)
+
+const (
+	domain    = "social.example"
+	pageURL   = "https://chat.social.example"
+	shared    = "the-shared-secret-of-this-test"
+	waitLimit = 15 * time.Second
+)
+
+// people know one another only if a test makes them.
+var people = []string{"alice", "bob", "carol"}
+
+// stack is a real Prosody that asks a real token service, and a gateway before
+// it.
+type stack struct {
+	t        *testing.T
+	db       *sqldb.DB
+	tokens   *tokens.Service
+	prosody  *integration.Prosody
+	gateway  *gateway.Gateway
+	url      string
+	consents *consents
+	states   *resumptions
+	metrics  *prometheus.Registry
+	logs     *lockedBuffer
+}
+
+// stackConfig changes the stack before it starts.
+type stackConfig struct {
+	noPrivacyLists bool
+	upstream       string // an address in Prosody's place
+	change         func(*gateway.Config)
+}
+
+func newStack(t *testing.T, c stackConfig) *stack {
+	t.Helper()
+	s := &stack{
+		t: t, db: sqldbtest.New(t), consents: &consents{}, states: &resumptions{known: map[string]resumption{}},
+		metrics: prometheus.NewRegistry(), logs: &lockedBuffer{},
+	}
+	for _, name := range people {
+		_, err := s.db.ExecContext(t.Context(),
+			"INSERT INTO accounts (id, username, created_at, last_login_at) VALUES ($1, $2, 0, 0)", "id-"+name, name)
+		require.NoError(t, err)
+	}
+	var err error
+	s.tokens, err = tokens.New(tokens.Config{
+		DB: s.db, Key: bytes.Repeat([]byte("k"), 32), OnRevoked: s.revoked,
+		AccountLimit: tokens.Limit{Burst: 10_000, Every: time.Millisecond},
+		SessionLimit: tokens.Limit{Burst: 10_000, Every: time.Millisecond},
+	})
+	require.NoError(t, err)
+	if c.upstream == "" {
+		verify := httptest.NewServer(backend.Prosody(s.tokens, domain, []byte(shared), nil))
+		t.Cleanup(verify.Close)
+		s.prosody = integration.StartProsody(t, integration.ProsodyConfig{
+			Domain: domain, VerifyURL: verify.URL + "/verify", VerifySecret: shared, PrivacyLists: !c.noPrivacyLists,
+		})
+		c.upstream = s.prosody.Addr()
+	}
+	s.startGateway(c)
+	s.run(s.tokens.Run)
+	return s
+}
+
+func (s *stack) startGateway(c stackConfig) {
+	cfg := gateway.Config{
+		Domain: domain, Upstream: gateway.Upstream{Address: c.upstream, TLS: gateway.TLSPlain},
+		Origins: []string{pageURL}, Credentials: s.tokens, Consents: s.consents, Resumptions: s.states,
+		Issuer: s.tokens, Metrics: s.metrics,
+		Log: slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if c.change != nil {
+		c.change(&cfg)
+	}
+	var err error
+	s.gateway, err = gateway.New(cfg)
+	require.NoError(s.t, err)
+	server := httptest.NewServer(s.gateway)
+	s.url = "ws" + strings.TrimPrefix(server.URL, "http")
+	s.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
+		defer cancel()
+		if err := s.gateway.Shutdown(ctx); err != nil {
+			s.t.Error(err)
+		}
+		server.Close()
+		if strings.Contains(s.logs.String(), "gateway: panic") {
+			s.t.Error("the gateway panicked")
+		}
+		if s.t.Failed() {
+			s.t.Logf("gateway's log:\n%s", s.logs)
+		}
+	})
+	s.run(s.gateway.Run)
+}
+
+// run keeps f going until the test has ended.
+func (s *stack) run(f func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	s.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			s.t.Error(err)
+		}
+	})
+}
+
+// revoked is what serve.go does with a revocation.
+func (s *stack) revoked(kind, subject, reason string) {
+	switch kind {
+	case "credential":
+		s.gateway.CloseCredential(subject, reason)
+	case "session":
+		s.gateway.CloseSession(subject, reason)
+	case "account":
+		s.gateway.CloseAccount(subject, reason)
+	}
+}
+
+func (s *stack) password(name string) string {
+	s.t.Helper()
+	secret, _, err := s.tokens.IssueTemporary(s.t.Context(), "id-"+name, "session-"+name)
+	require.NoError(s.t, err)
+	return secret
+}
+
+// raw is a client that talks to Prosody itself.
+func (s *stack) raw(name string) *integration.Client {
+	s.t.Helper()
+	return integration.Connect(s.t, s.prosody, name, s.password(name), "raw")
+}
+
+// contacts makes two people see each other's presence.
+func (s *stack) contacts(a, b string) {
+	s.t.Helper()
+	ra, rb := s.raw(a), s.raw(b)
+	for _, r := range []*integration.Client{ra, rb} {
+		r.Query("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
+		r.Say("<presence/>")
+		r.Sync()
+	}
+	befriend := func(from, to *integration.Client, fromName, toName string) {
+		from.Say("<presence type='subscribe' to='" + toName + "@" + domain + "'/>")
+		to.Expect("a request", func(e integration.Element) bool { return e.Attrs["type"] == "subscribe" })
+		to.Say("<presence type='subscribed' to='" + fromName + "@" + domain + "'/>")
+		from.Expect("the approval", func(e integration.Element) bool { return e.Attrs["type"] == "subscribed" })
+		to.Sync()
+		from.Sync()
+	}
+	befriend(ra, rb, a, b)
+	befriend(rb, ra, b, a)
+	for _, r := range []*integration.Client{ra, rb} {
+		r.Say("<presence type='unavailable'/></stream:stream>")
+		require.NoError(s.t, r.Close())
+	}
+}
+
+// observer is a contact's client that is online and has caught up.
+func (s *stack) observer(name string) *integration.Client {
+	s.t.Helper()
+	r := s.raw(name)
+	r.Query("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
+	r.Say("<presence/>")
+	r.Sync()
+	return r
+}
+
+// consents is what people agreed to.
+type consents struct {
+	mu sync.Mutex
+	m  map[string][3]bool
+}
+
+func (c *consents) Consent(_ context.Context, account string) (presence, typing, receipts bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v := c.m[account]
+	return v[0], v[1], v[2], nil
+}
+
+// consent stores a change and tells the gateway, as serve.go does.
+func (s *stack) consent(name string, presence, typing, receipts bool) {
+	s.consents.mu.Lock()
+	if s.consents.m == nil {
+		s.consents.m = map[string][3]bool{}
+	}
+	s.consents.m["id-"+name] = [3]bool{presence, typing, receipts}
+	s.consents.mu.Unlock()
+	s.gateway.ConsentChanged("id-"+name, presence, typing, receipts)
+}
+
+type resumption struct {
+	account string
+	state   []byte
+	expires time.Time
+}
+
+// resumptions keeps states in memory.
+type resumptions struct {
+	mu    sync.Mutex
+	known map[string]resumption
+}
+
+func (r *resumptions) SaveResumption(_ context.Context, key []byte, account string, state []byte, expires time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known[string(key)] = resumption{account, bytes.Clone(state), expires}
+	return nil
+}
+
+func (r *resumptions) LoadResumption(_ context.Context, key []byte) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v, ok := r.known[string(key)]
+	if !ok || time.Now().After(v.expires) {
+		return nil, nil
+	}
+	return bytes.Clone(v.state), nil
+}
+
+func (r *resumptions) DeleteResumption(_ context.Context, key []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.known, string(key))
+	return nil
+}
+
+func (r *resumptions) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.known)
+}
+
+// lockedBuffer is a log that several goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+var _ http.Handler = (*gateway.Gateway)(nil)
