@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,22 @@ func TestConfigurationMistakesAreNamed(t *testing.T) {
 			require.ErrorIs(t, err, integration.ErrStreamEnded, "nobody can log in")
 		})
 	}
+}
+
+// The README's table has exactly the options that the module reads.
+func TestEveryOptionIsDocumented(t *testing.T) {
+	options := func(file, pattern string) map[string]bool {
+		text, err := os.ReadFile(filepath.Join("../../contrib/prosody", file))
+		require.NoError(t, err)
+		found := map[string]bool{}
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1) {
+			found[m[1]] = true
+		}
+		return found
+	}
+	read := options("mod_auth_trunkline.lua", `option(?:_\w+)?\("(trunkline_\w+)"`)
+	require.NotEmpty(t, read)
+	require.Equal(t, read, options("README.md", "(?m)^\\| `(trunkline_\\w+)`"))
 }
 
 // startProsody starts one whose host has these lines.

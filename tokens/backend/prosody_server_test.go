@@ -93,7 +93,9 @@ func TestTroubleIsATemporaryFailure(t *testing.T) {
 			defer raw.Close()
 			password := s.password("alice")
 			s.front.setFault(fault)
-			require.Equal(t, temporary, condition(t, raw.Login(t.Context(), "alice", password)))
+			for range 2 {
+				require.Equal(t, temporary, condition(t, raw.Login(t.Context(), "alice", password)))
+			}
 			s.front.setFault(nil)
 			require.Equal(t, "", condition(t, raw.Login(t.Context(), "alice", password)))
 			require.Contains(t, s.prosody.Log(), "Passwords cannot be checked: ")
@@ -144,13 +146,13 @@ func TestHangingVerifierFreesTheSessionAndBlocksNobodyElse(t *testing.T) {
 		bob.Sync()
 		slowest = max(slowest, time.Since(began))
 	}
-	require.Less(t, slowest, 500*time.Millisecond, "another user's ping")
+	require.Less(t, slowest, time.Second, "another user's ping")
 	require.Empty(t, outcomes, "the pings were answered while the logins waited")
 
 	for range logins {
 		o := <-outcomes
 		require.Equal(t, temporary, o.condition)
-		require.InDelta(t, 2.2, o.took.Seconds(), 0.4)
+		require.InDelta(t, 2.4, o.took.Seconds(), 0.5)
 	}
 	s.front.setFault(nil)
 	require.Equal(t, "", s.login("alice", password))
@@ -219,7 +221,7 @@ func TestLastKnownAnswerCountsWhenItCannotBeTold(t *testing.T) {
 }
 
 func TestExistenceIsAskedOnceInAWhile(t *testing.T) {
-	s := newStack(t, "trunkline_exists_ttl = 1")
+	s := newStack(t, "trunkline_exists_ttl = 2")
 	alice := s.connect("alice")
 	burst := func(to string) {
 		for range 10 {
@@ -234,7 +236,7 @@ func TestExistenceIsAskedOnceInAWhile(t *testing.T) {
 	require.Eventually(t, func() bool {
 		burst("bob")
 		return s.front.count("exists") == 3
-	}, 5*time.Second, 100*time.Millisecond, "asked again when the answer is old")
+	}, 10*time.Second, 100*time.Millisecond, "asked again when the answer is old")
 
 	require.Equal(t, "", s.login("carol", s.password("carol")))
 	burst("carol")
