@@ -26,15 +26,15 @@ class Launcher {
   readonly #end = new AbortController();
   #open = false;
   #ready = false;
+  readonly #start: string;
   #unread = 0;
-  #error: string;
   #frame: HTMLIFrameElement | undefined;
 
   constructor(me: string, parts: Parts, back: string | null) {
     const { signal } = this.#end;
     this.#me = me;
     this.#parts = parts;
-    this.#error = back ?? "";
+    this.#start = back ? `/panel#error=${back}` : "/panel";
     addEventListener("message", (event: MessageEvent<Said>) => this.#hear(event), { signal });
     watchLook(() => this.#follow(), signal);
     watchSignOut(() => this.#remove(), signal);
@@ -48,7 +48,7 @@ class Launcher {
   }
 
   #load(): void {
-    this.#frame ??= frame(this.#parts.root, CHAT + "/panel");
+    this.#frame ??= frame(this.#parts.root, CHAT + this.#start);
   }
 
   #toggle(open: boolean): void {
@@ -90,7 +90,6 @@ class Launcher {
         me: this.#me,
         page: location.href,
         open: this.#open,
-        error: this.#error,
       },
       CHAT,
     );
@@ -102,7 +101,6 @@ class Launcher {
       case "trunkline:ready":
         this.#ready = true;
         this.#tell();
-        this.#error = "";
         break;
       case "trunkline:unread":
         this.#count(Math.max(0, Math.floor(Number(data.count)) || 0));

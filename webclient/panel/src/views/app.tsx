@@ -93,7 +93,7 @@ function Screen(props: ScreenProps): JSX.Element {
     case "login-pending":
       return <LoginPending instance={instance} blocked={screen.blocked} redirectUrl={screen.redirectUrl} onLogin={actions.login} onCancel={actions.cancelLogin} />;
     case "login-error":
-      return <LoginError instance={instance} code={screen.code} message={screen.message} onLogin={actions.login} />;
+      return <LoginError instance={instance} message={screen.message} onLogin={actions.login} />;
     case "server-down":
       return <ServerDown retryAt={screen.retryAt} onRetry={actions.retryNow} />;
     case "address":

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import type { Instance, SignedOutReason } from "../state.ts";
 import { Icon } from "./icons.tsx";
 import { Heading, Problem, Spinner, useNow } from "./parts.tsx";
-import { loginError, signedOutWords } from "./words.ts";
+import { signedOutWords } from "./words.ts";
 
 interface Props {
   instance: Instance;
@@ -63,13 +63,13 @@ export function LoginPending({ instance, blocked, redirectUrl, onLogin, onCancel
   );
 }
 
-export function LoginError({ instance, code, message, onLogin }: Props & { code: string; message: string }): JSX.Element {
+export function LoginError({ instance, message, onLogin }: Props & { message: string }): JSX.Element {
   return (
     <div class="page center">
       <div class="page-body">
         <span class="mark"><Icon name="bubbles" size={40} /></span>
         <Heading>That did not work</Heading>
-        <Problem>{loginError(code, message)}</Problem>
+        <Problem>{message}</Problem>
         <LoginButton instance={instance} onLogin={onLogin} again />
       </div>
     </div>

@@ -83,23 +83,3 @@ export const signedOutWords: Record<SignedOutReason, string> = {
   "other-account": "Somebody else is logged in on this page, so the chat has been signed out.",
   "popup-closed": "The login window was closed before it was finished.",
 };
-
-/** Login went wrong, by the server's code; only for answers that come without a sentence of their own. */
-const loginErrors: Record<string, string> = {
-  denied: "You did not allow the login, so nothing has happened.",
-  expired: "The login took too long.",
-  used: "This login was already used.",
-  state_mismatch: "This login was started in another browser.",
-  account_disabled: "Your account is disabled.",
-  account_suspended: "Your account is suspended.",
-  account_moved: "Your account has moved. Log in with the new one.",
-  account_unconfirmed: "Your account is not confirmed yet. Look for the e-mail that confirms it.",
-  mastodon_down: "The server that knows your account does not answer.",
-  mastodon_invalid: "The server that knows your account gave an answer that makes no sense.",
-  mastodon_busy: "Too many logins at this moment.",
-  name_taken: "Your name belongs to another account here. The admins can sort this out.",
-};
-
-export function loginError(code: string, message: string): string {
-  return message || (Object.hasOwn(loginErrors, code) && loginErrors[code]) || "The login did not work.";
-}
