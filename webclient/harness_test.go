@@ -119,7 +119,7 @@ func (w *world) boot() {
 	s, err := New(w.cfg)
 	require.NoError(w.t, err)
 	s.pace = pace{
-		tidy: 5 * time.Millisecond, sweep: 5 * time.Millisecond, heartbeat: 20 * time.Millisecond, glance: 5 * time.Millisecond,
+		tidy: 10 * time.Millisecond, sweep: 100 * time.Millisecond, heartbeat: 20 * time.Millisecond, glance: 5 * time.Millisecond,
 		standingCheck: 5 * time.Minute, standingRetry: 30 * time.Second, standingWait: time.Second, watcherWait: 50 * time.Millisecond,
 		importRetry: time.Millisecond, importMax: 5 * time.Millisecond, importGiveUp: 24 * time.Hour, importBatch: 5 * time.Second,
 		revokeRetry: time.Minute,
@@ -139,7 +139,17 @@ func (w *world) boot() {
 // eventually waits for something that another goroutine does.
 func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
-	require.Eventually(w.t, f, 5*time.Second, 2*time.Millisecond, what)
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-deadline.C:
+			w.t.Fatalf("still not so: %s\n%s", what, w.log)
+		case <-tick.C:
+		}
+	}
 }
 
 // count is the single number that a query answers.

@@ -2,7 +2,6 @@ package webclient
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sort"
@@ -35,6 +34,7 @@ type importState struct {
 	wait     time.Duration // last back-off
 	blame    map[int]int   // how often an attempt broke off at this position
 	unspoken map[int]int   // how often an attempt ended well without a word on it
+	seq      int64         // the last number given out; read anew for each attempt
 }
 
 // attempt is the end of one XMPP session for a job.
@@ -148,14 +148,15 @@ func (s *Server) unfinished(ctx context.Context) ([]importJob, error) {
 // tryImport does one session's worth of a job.
 func (s *Server) tryImport(ctx context.Context, job importJob, state *importState) attempt {
 	a := attempt{id: job.id, account: job.account}
-	if job.suspended {
-		a.err = s.giveUp(ctx, job, reasonNotIn)
-	} else if s.cfg.Now().Sub(job.created) > s.pace.importGiveUp {
-		a.err = s.giveUp(ctx, job, reasonLate)
+	err := s.cfg.DB.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM import_items WHERE import_id = $1`, job.id).Scan(&state.seq)
+	if err == nil && job.suspended {
+		err = s.giveUp(ctx, job, state, reasonNotIn)
+	} else if err == nil && s.cfg.Now().Sub(job.created) > s.pace.importGiveUp {
+		err = s.giveUp(ctx, job, state, reasonLate)
 	}
-	people, err := s.pendingPeople(ctx, job.id, state)
+	var people []importItem
 	if err == nil {
-		err = a.err
+		people, err = s.pendingPeople(ctx, job.id, state)
 	}
 	if err == nil && len(people) > 0 {
 		a.progress, err = s.addPeople(ctx, job, people, state)
@@ -223,7 +224,7 @@ func (s *Server) addPeople(ctx context.Context, job importJob, people []importIt
 		if status != statusAdded && status != statusAlready && status != statusFailed {
 			return fmt.Errorf("webclient: import: unknown status %q", status)
 		}
-		if err := s.setItem(ctx, job.id, people[i].position, status, reason); err != nil {
+		if err := s.setItem(ctx, job.id, state, people[i].position, status, reason); err != nil {
 			return err
 		}
 		told[i], progress = true, true
@@ -246,7 +247,7 @@ func (s *Server) afterSession(ctx context.Context, job importJob, people []impor
 		}
 		state.unspoken[p.position]++
 		if state.unspoken[p.position] >= unansweredBack {
-			if err := s.setItem(ctx, job.id, p.position, statusFailed, reasonNoReply); err != nil {
+			if err := s.setItem(ctx, job.id, state, p.position, statusFailed, reasonNoReply); err != nil {
 				return err
 			}
 		}
@@ -255,34 +256,34 @@ func (s *Server) afterSession(ctx context.Context, job importJob, people []impor
 }
 
 // setItem stores somebody's fate under the next number, once.
-func (s *Server) setItem(ctx context.Context, id string, position int, status, reason string) error {
+func (s *Server) setItem(ctx context.Context, id string, state *importState, position int, status, reason string) error {
 	if letters := []rune(reason); len(letters) > maxItemReason {
 		reason = string(letters[:maxItemReason])
 	}
-	_, err := s.cfg.DB.ExecContext(ctx, `UPDATE import_items SET status = $1, reason = $2,
-		seq = (SELECT COALESCE(MAX(seq), 0) + 1 FROM import_items WHERE import_id = $3)
-		WHERE import_id = $3 AND position = $4 AND status = 'pending'`, status, reason, id, position)
+	res, err := s.cfg.DB.ExecContext(ctx, `UPDATE import_items SET status = $1, reason = $2, seq = $3
+		WHERE import_id = $4 AND position = $5 AND status = 'pending'`, status, reason, state.seq+1, id, position)
 	if err != nil {
 		return fmt.Errorf("webclient: import: %w", err)
 	}
+	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(errors.New("webclient: import: somebody else works on it"), err)
+	}
+	state.seq++
 	s.listeners.poke(id)
 	return nil
 }
 
 // giveUp fails everybody who is still pending.
-func (s *Server) giveUp(ctx context.Context, job importJob, reason string) error {
+func (s *Server) giveUp(ctx context.Context, job importJob, state *importState, reason string) error {
 	for {
-		var position int
-		err := s.cfg.DB.QueryRowContext(ctx, `SELECT position FROM import_items
-			WHERE import_id = $1 AND status = 'pending' ORDER BY position LIMIT 1`, job.id).Scan(&position)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return nil
-		case err != nil:
-			return fmt.Errorf("webclient: import: %w", err)
-		}
-		if err := s.setItem(ctx, job.id, position, statusFailed, reason); err != nil {
+		people, err := s.pendingPeople(ctx, job.id, state)
+		if err != nil || len(people) == 0 {
 			return err
+		}
+		for _, p := range people {
+			if err := s.setItem(ctx, job.id, state, p.position, statusFailed, reason); err != nil {
+				return err
+			}
 		}
 	}
 }
