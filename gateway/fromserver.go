@@ -64,7 +64,7 @@ func (s *stream) fromServer(c *server, e *framing.Element) {
 		s.management(e)
 		return
 	}
-	s.judgeServer(c, e)
+	s.judgeServer(e)
 }
 
 // loginAnswer handles <success/>, <failure/> and what a server must not ask.
@@ -83,7 +83,7 @@ func (s *stream) loginAnswer(c *server, e *framing.Element) {
 }
 
 // judgeServer asks the policy and does what it says.
-func (s *stream) judgeServer(c *server, e *framing.Element) {
+func (s *stream) judgeServer(e *framing.Element) {
 	s.mu.Lock()
 	v := s.policy.FromServer(e)
 	s.g.metrics.stanzas.WithLabelValues("server", label(v)).Inc()
@@ -97,8 +97,8 @@ func (s *stream) judgeServer(c *server, e *framing.Element) {
 		s.release()
 	}
 	s.mu.Unlock()
-	if len(v.Inject) > 0 && c.flush() != nil {
-		s.finish(endLost)
+	if len(v.Inject) > 0 {
+		s.flush()
 	}
 	switch v.Action {
 	case policy.Pass:

@@ -67,6 +67,9 @@ var answers = []struct{ seen, say string }{
 	{"</stream:stream>", "</stream:stream>"},
 }
 
+// shutdown is said to a client that asks for it.
+const shutdown = "<stream:error><system-shutdown xmlns='" + framing.NSStreams + "'/></stream:error></stream:stream>"
+
 func (r *recorder) serve(conn net.Conn) {
 	defer conn.Close()
 	buf := make([]byte, 4096)
@@ -80,6 +83,10 @@ func (r *recorder) serve(conn net.Conn) {
 			return
 		}
 		rest = append(rest, buf[:n]...)
+		if bytes.Contains(rest, []byte("id='end-me'")) {
+			_, _ = io.WriteString(conn, shutdown)
+			return
+		}
 		for next < len(answers) {
 			i := bytes.Index(rest, []byte(answers[next].seen))
 			if i < 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,6 +29,9 @@ type peer struct {
 	conn net.Conn
 	jid  string
 	full string // the bind result as it came
+
+	// XEP-0198, from enable on: stanzas sent and received.
+	sent, got int
 }
 
 // connect opens the WebSocket. query is what follows the path.
@@ -65,6 +69,9 @@ func (p *peer) say(xml string) {
 	ctx, cancel := context.WithTimeout(p.t.Context(), waitLimit)
 	defer cancel()
 	require.NoError(p.t, p.ws.Write(ctx, websocket.MessageText, []byte(xml)))
+	if e, err := framing.ParseFrame([]byte(xml), framing.ClientLimits); err == nil && e.IsStanza() {
+		p.sent++
+	}
 }
 
 // read is the next frame, or the WebSocket's end.
@@ -78,7 +85,11 @@ func (p *peer) read() (*framing.Element, error) {
 	if kind != websocket.MessageText {
 		return nil, fmt.Errorf("a message of kind %v", kind)
 	}
-	return framing.ParseFrame(b, framing.Limits{MaxBytes: 8 << 20, TreeDepth: 64})
+	e, err := framing.ParseFrame(b, framing.Limits{MaxBytes: 8 << 20, TreeDepth: 64})
+	if err == nil && e.IsStanza() {
+		p.got++
+	}
+	return e, err
 }
 
 func (p *peer) next() *framing.Element {
@@ -165,7 +176,19 @@ func (p *peer) enable() string {
 	p.say("<enable xmlns='" + nsSM + "' resume='true'/>")
 	e := p.expect("<enabled/>", func(e *framing.Element) bool { return e.Is(nsSM, "enabled") })
 	require.NotEmpty(p.t, e.Attr("id"))
+	p.sent, p.got = 0, 0
 	return strings.Clone(e.Attr("id"))
+}
+
+// resume takes over the session of a peer that was cut.
+func (p *peer) resume(old *peer, previd string) *framing.Element {
+	p.t.Helper()
+	p.say("<resume xmlns='" + nsSM + "' previd='" + previd + "' h='" + strconv.Itoa(old.got) + "'/>")
+	e := p.expect("an answer to <resume/>", func(e *framing.Element) bool {
+		return e.Is(nsSM, "resumed") || e.Is(nsSM, "failed")
+	})
+	p.jid, p.sent, p.got = old.jid, old.sent, old.got
+	return e
 }
 
 // handled asks the server how many stanzas it has counted.

@@ -59,7 +59,7 @@ func newStack(t *testing.T, c stackConfig) *stack {
 	t.Helper()
 	s := &stack{
 		t: t, db: sqldbtest.New(t), consents: &consents{}, states: &resumptions{known: map[string]resumption{}},
-		metrics: prometheus.NewRegistry(), logs: &lockedBuffer{},
+		logs: &lockedBuffer{},
 	}
 	for _, name := range people {
 		_, err := s.db.ExecContext(t.Context(),
@@ -87,6 +87,7 @@ func newStack(t *testing.T, c stackConfig) *stack {
 }
 
 func (s *stack) startGateway(c stackConfig) {
+	s.metrics = prometheus.NewRegistry()
 	cfg := gateway.Config{
 		Domain: domain, Upstream: gateway.Upstream{Address: c.upstream, TLS: gateway.TLSPlain},
 		Origins: []string{pageURL}, Credentials: s.tokens, Consents: s.consents, Resumptions: s.states,
@@ -96,15 +97,15 @@ func (s *stack) startGateway(c stackConfig) {
 	if c.change != nil {
 		c.change(&cfg)
 	}
-	var err error
-	s.gateway, err = gateway.New(cfg)
+	g, err := gateway.New(cfg)
 	require.NoError(s.t, err)
-	server := httptest.NewServer(s.gateway)
+	s.gateway = g
+	server := httptest.NewServer(g)
 	s.url = "ws" + strings.TrimPrefix(server.URL, "http")
 	s.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 		defer cancel()
-		if err := s.gateway.Shutdown(ctx); err != nil {
+		if err := g.Shutdown(ctx); err != nil {
 			s.t.Error(err)
 		}
 		server.Close()
@@ -115,7 +116,7 @@ func (s *stack) startGateway(c stackConfig) {
 			s.t.Logf("gateway's log:\n%s", s.logs)
 		}
 	})
-	s.run(s.gateway.Run)
+	s.run(g.Run)
 }
 
 // run keeps f going until the test has ended.
@@ -204,14 +205,24 @@ func (c *consents) Consent(_ context.Context, account string) (presence, typing,
 	return v[0], v[1], v[2], nil
 }
 
+func (c *consents) set(account string, v [3]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil {
+		c.m = map[string][3]bool{}
+	}
+	c.m[account] = v
+}
+
+// awaitStreams waits until n streams are open.
+func (s *stack) awaitStreams(n int) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return s.gateway.Streams() == n }, waitLimit, 5*time.Millisecond)
+}
+
 // consent stores a change and tells the gateway, as serve.go does.
 func (s *stack) consent(name string, presence, typing, receipts bool) {
-	s.consents.mu.Lock()
-	if s.consents.m == nil {
-		s.consents.m = map[string][3]bool{}
-	}
-	s.consents.m["id-"+name] = [3]bool{presence, typing, receipts}
-	s.consents.mu.Unlock()
+	s.consents.set("id-"+name, [3]bool{presence, typing, receipts})
 	s.gateway.ConsentChanged("id-"+name, presence, typing, receipts)
 }
 

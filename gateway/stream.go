@@ -189,8 +189,11 @@ func (s *stream) flush() {
 	s.mu.Lock()
 	c := s.server
 	s.mu.Unlock()
-	if c != nil && c.flush() != nil {
-		s.finish(endLost)
+	if c == nil {
+		return
+	}
+	if err := c.flush(); err != nil {
+		s.finish(endLost.with(err))
 	}
 }
 

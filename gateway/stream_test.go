@@ -50,11 +50,17 @@ func TestOrderlyEndFromBothSides(t *testing.T) {
 	_, code := alice.ended()
 	require.Equal(t, websocket.StatusNormalClosure, code)
 	bob.Expect("what was said before the end", func(e integration.Element) bool { return e.Attrs["id"] == "last" })
+}
 
-	alice = s.online("alice", "")
-	s.prosody.Stop() // says system-shutdown and ends the streams
-	condition, _ := alice.ended()
+func TestServersStreamErrorIsPassedOn(t *testing.T) {
+	r := newRecorder(t)
+	s := newStack(t, stackConfig{upstream: r.listener.Addr().String()})
+	s.consent("alice", true, true, true)
+	p := s.online("alice", "")
+	p.say("<message xmlns='jabber:client' id='end-me'/>")
+	condition, code := p.ended()
 	require.Equal(t, "system-shutdown", condition)
+	require.Equal(t, websocket.StatusGoingAway, code)
 }
 
 func TestTwoTabsOfOnePersonAreTwoStreams(t *testing.T) {

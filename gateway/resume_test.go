@@ -1,0 +1,191 @@
+package gateway_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/internal/integration"
+)
+
+// TestThreeCutsInARow compares the counts of XEP-0198 on both sides after the
+// policy has replaced stanzas in every way it can, and after each resumption.
+func TestThreeCutsInARow(t *testing.T) {
+	s := newStack(t, stackConfig{})
+	s.contacts("alice", "bob")
+	bob := s.observer("bob")
+	alice := s.online("alice", "")
+	previd := alice.enable()
+	for round := range 4 {
+		require.Empty(t, traces(tell(alice, bob)), "round %d", round)
+		alice.say("<presence xmlns='jabber:client' type='subscribed' to='bob@" + domain + "' id='no'/>") // refused
+		refusal := alice.expect("a refusal", func(e *framing.Element) bool { return e.ID() == "no" })
+		require.Equal(t, "presence", refusal.Name.Local)
+		require.Equal(t, "error", refusal.Type())
+		require.Equal(t, strconv.Itoa(alice.sent), alice.handled(), "round %d: what the server counted", round)
+		if round == 3 {
+			break
+		}
+
+		// One message is on its way when the line breaks.
+		bob.Say("<message to='" + alice.jid + "' type='chat' id='lost" + strconv.Itoa(round) + "'><body>x</body></message>")
+		bob.Sync()
+		old := alice
+		old.cut()
+		alice = s.connect("")
+		alice.login("alice", s.password("alice"))
+		resumed := alice.resume(old, previd)
+		require.True(t, resumed.Is(nsSM, "resumed"), "%s", resumed.Raw)
+		require.Equal(t, strconv.Itoa(alice.sent), resumed.Attr("h"), "round %d", round)
+		alice.expect("the message that was lost", func(e *framing.Element) bool { return e.ID() == "lost"+strconv.Itoa(round) })
+		// The server would end the stream over a count that is too high.
+		alice.say("<a xmlns='" + nsSM + "' h='" + strconv.Itoa(alice.got) + "'/>")
+	}
+	require.Empty(t, traces(bob.Sync()))
+}
+
+func TestResumptionWhileTheOldConnectionSeemsAlive(t *testing.T) {
+	s := newStack(t, stackConfig{})
+	old := s.online("alice", "")
+	previd := old.enable()
+	old.sync()
+	alice := s.connect("")
+	alice.login("alice", s.password("alice"))
+	require.True(t, alice.resume(old, previd).Is(nsSM, "resumed"))
+	_, code := old.ended()
+	require.Equal(t, websocket.StatusPolicyViolation, code)
+	alice.sync()
+	require.Equal(t, strconv.Itoa(alice.sent), alice.handled())
+	require.Equal(t, 1, s.states.count(), "the old stream's end did not take the state away")
+}
+
+func TestUnknownAndForeignSessionsAreNotResumed(t *testing.T) {
+	s := newStack(t, stackConfig{})
+	old := s.online("alice", "")
+	previd := old.enable()
+	old.cut()
+	for name, id := range map[string]string{"alice": "made-up", "bob": previd} {
+		p := s.connect("")
+		p.login(name, s.password(name))
+		failed := p.resume(old, id)
+		require.True(t, failed.Is(nsSM, "failed"), "%s", failed.Raw)
+		require.NotNil(t, failed.Child("*", "item-not-found"))
+		p.bind() // on the same stream, as XEP-0198 has it
+		p.sync()
+	}
+}
+
+func TestSessionUnderAWiderConsentIsEndedNotResumed(t *testing.T) {
+	s := newStack(t, stackConfig{})
+	s.contacts("alice", "bob")
+	s.consent("alice", true, false, false)
+	bob := s.observer("bob")
+	old := s.online("alice", "")
+	previd := old.enable()
+	require.Equal(t, []string{"presence"}, traces(tell(old, bob)))
+	old.cut()
+	s.awaitStreams(0)
+
+	s.consent("alice", false, false, false) // ends the session that waits
+	bob.Expect("alice leaving", func(e integration.Element) bool { return e.Attrs["type"] == "unavailable" })
+	alice := s.connect("")
+	alice.login("alice", s.password("alice"))
+	require.True(t, alice.resume(old, previd).Is(nsSM, "failed"))
+	require.Zero(t, s.states.count())
+}
+
+// TestNarrowerConsentIsNoticedAtTheResumption is the same without anybody
+// having told the gateway, as after a restart of its process.
+func TestNarrowerConsentIsNoticedAtTheResumption(t *testing.T) {
+	s := newStack(t, stackConfig{})
+	s.contacts("alice", "bob")
+	s.consent("alice", true, false, false)
+	bob := s.observer("bob")
+	old := s.online("alice", "")
+	previd := old.enable()
+	require.Equal(t, []string{"presence"}, traces(tell(old, bob)))
+	old.cut()
+	s.awaitStreams(0)
+	s.consents.set("id-alice", [3]bool{})
+	alice := s.connect("")
+	alice.login("alice", s.password("alice"))
+	require.True(t, alice.resume(old, previd).Is(nsSM, "failed"))
+	bob.Expect("alice leaving", func(e integration.Element) bool { return e.Attrs["type"] == "unavailable" })
+}
+
+func TestStateOutlivesTheGateway(t *testing.T) {
+	s := newStack(t, stackConfig{})
+	s.contacts("alice", "bob")
+	bob := s.observer("bob")
+	old := s.online("alice", "")
+	previd := old.enable()
+	require.Empty(t, traces(tell(old, bob)))
+	require.NoError(t, s.gateway.Shutdown(t.Context()))
+	condition, code := old.ended()
+	require.Equal(t, "system-shutdown", condition)
+	require.Equal(t, websocket.StatusGoingAway, code)
+	require.Equal(t, 1, s.states.count())
+	for key := range s.states.known {
+		require.NotContains(t, key, previd)
+		require.NotContains(t, string(s.states.known[key].state), previd, "the id itself is never stored")
+	}
+
+	s.startGateway(stackConfig{upstream: s.prosody.Addr()})
+	alice := s.connect("")
+	alice.login("alice", s.password("alice"))
+	require.True(t, alice.resume(old, previd).Is(nsSM, "resumed"))
+	require.Empty(t, traces(tell(alice, bob)))
+}
+
+func TestRevocationEndsStreamsAndWaitingSessions(t *testing.T) {
+	s := newStack(t, stackConfig{})
+	s.contacts("alice", "bob")
+	s.consent("alice", true, false, false)
+	bob := s.observer("bob")
+	cut, live := s.online("alice", ""), s.online("alice", "")
+	cut.enable()
+	live.enable()
+	for _, p := range []*peer{cut, live} {
+		require.Contains(t, traces(tell(p, bob)), "presence")
+	}
+	cut.cut()
+	s.awaitStreams(1)
+
+	began := time.Now()
+	require.NoError(t, s.tokens.RevokeSession(t.Context(), "session-alice", "signed out"))
+	condition, code := live.ended()
+	require.Equal(t, "not-authorized", condition)
+	require.Equal(t, websocket.StatusPolicyViolation, code)
+	left := map[string]bool{}
+	for len(left) < 2 {
+		e := bob.Expect("alice leaving", func(e integration.Element) bool { return e.Attrs["type"] == "unavailable" })
+		left[e.Attrs["from"]] = true
+	}
+	require.Less(t, time.Since(began), 5*time.Second)
+	require.Equal(t, map[string]bool{cut.jid: true, live.jid: true}, left)
+	s.awaitStreams(0)
+	require.Zero(t, s.states.count())
+}
+
+func TestRevokedCredentialAndAccount(t *testing.T) {
+	s := newStack(t, stackConfig{})
+	secret := s.password("alice")
+	_, _, credential, ok, err := s.tokens.Lookup(t.Context(), "alice", secret)
+	require.NoError(t, err)
+	require.True(t, ok)
+	first := s.connect("")
+	first.login("alice", secret)
+	second, other := s.online("alice", ""), s.online("bob", "")
+	s.gateway.CloseCredential(credential, "lost")
+	condition, _ := first.ended()
+	require.Equal(t, "not-authorized", condition)
+	second.sync()
+	s.gateway.CloseAccount("id-alice", "suspended")
+	condition, _ = second.ended()
+	require.Equal(t, "not-authorized", condition)
+	other.sync()
+}
