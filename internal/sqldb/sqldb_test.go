@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -166,4 +167,28 @@ func count(t *testing.T, db *DB, table string) (n int) {
 	t.Helper()
 	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n))
 	return n
+}
+
+// A URL that is accepted names one absolute file, and the driver gets exactly
+// that name back, whatever characters are in it.
+func FuzzSQLitePath(f *testing.F) {
+	for _, s := range []string{
+		"sqlite:/a/b.db", "sqlite:///a", "sqlite:/a/../b?mode=memory", "sqlite:/%2f#x", "sqlite::memory:", "sqlite:", "/a", "sqlite:/\x00",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		path, err := sqlitePath(s)
+		if err != nil {
+			return
+		}
+		require.True(t, filepath.IsAbs(path))
+		require.Equal(t, filepath.Clean(path), path)
+		dsn, err := url.Parse(sqliteDSN(path))
+		require.NoError(t, err)
+		require.Equal(t, path, dsn.Path)
+		require.Equal(t, "immediate", dsn.Query().Get("_txlock"))
+		require.Len(t, dsn.Query()["_pragma"], 3)
+		require.Empty(t, dsn.Host)
+	})
 }
