@@ -22,8 +22,9 @@ var presenceRules = []rule{
 	{"presence-subscribed", func(a *ask) bool { return a.typ == "subscribed" }, refuse},
 	{"presence-subscription", func(a *ask) bool { return a.typed && a.typ != "unavailable" }, pass},
 	// From here on: available or unavailable.
-	{"presence-leave", func(a *ask) bool { return a.typed && a.to.class == toAccount && (a.visible() || a.state.ListActive) }, (*ask).leave},
-	// Servers tell contacts of an unavailable presence even if no available one came before.
+	{"presence-leave", func(a *ask) bool { return a.typed && a.to.class == toAccount && (a.state.Shown || a.state.ListActive) }, (*ask).leave},
+	// Servers tell all contacts of an unavailable presence even if no available one came before. Whoever got directed presence
+	// has to be told alone, or hears of the end of the stream.
 	{"presence-leave-held", func(a *ask) bool { return a.typed && a.to.class == toAccount }, (*ask).leaveHeld},
 	{"presence-listed", func(a *ask) bool { return a.to.class == toAccount && a.state.ListActive }, (*ask).show},
 	{"presence-held", func(a *ask) bool { return a.to.class == toAccount }, (*ask).keepBack},
