@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/trunkline-chat/trunkline/e2e/stack"
@@ -36,9 +37,11 @@ func run() error {
 	if o.Module, err = filepath.Abs(o.Module); err != nil {
 		return err
 	}
+	// Other servers have other people with other ids: their data stay apart.
+	o.Dir = filepath.Join(o.Dir, o.Mode)
 	if o.Mastodon != "" {
-		// Another server means other people: their data stay apart.
-		o.Dir = filepath.Join(o.Dir, "real")
+		name := strings.NewReplacer("://", "-", "/", "-", ":", "-").Replace(strings.TrimSuffix(o.Mastodon, "/"))
+		o.Dir = filepath.Join(filepath.Dir(o.Dir), "real-"+name)
 	}
 	if *clean {
 		if err := os.RemoveAll(o.Dir); err != nil {

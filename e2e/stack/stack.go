@@ -30,6 +30,8 @@ type Options struct {
 
 	Follows int // generated people whom each of the stand-in's people follows
 
+	RateLimit int // see mastodontest.Options
+
 	NoPrivacyLists bool // Prosody without mod_privacy_lists
 	Front          bool // a TCP front that tests can cut, see [Front]
 	Control        bool // the stand-in's failure knobs by HTTP
@@ -98,8 +100,10 @@ func (s *Stack) startMastodon(ctx context.Context, o Options, p ports) (instance
 		EmbedUpstream: s.Chat,
 		Control:       o.Control,
 		Follows:       o.Follows,
+		RateLimit:     o.RateLimit,
 	})
-	if err := s.Mastodon.KeepState(filepath.Join(o.Dir, "mastodon.json")); err != nil {
+	// Account ids differ between the modes, so each keeps its own state.
+	if err := s.Mastodon.KeepState(filepath.Join(o.Dir, "mastodon-"+o.Mode+".json")); err != nil {
 		return instance{}, fmt.Errorf("stack: %w", err)
 	}
 	_, stop, err := s.Mastodon.Listen(loopback(p.Mastodon))

@@ -33,6 +33,11 @@ func (s *Stack) Native(ctx context.Context, username string) (*Native, error) {
 		raw.Close()
 		return nil, err
 	}
+	// Only who has asked for the roster hears of subscriptions (RFC 6121 section 2.2).
+	if _, err := raw.Ask(ctx, "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>"); err != nil {
+		raw.Close()
+		return nil, err
+	}
 	if err := raw.Send(ctx, "<presence/>"); err != nil {
 		raw.Close()
 		return nil, err

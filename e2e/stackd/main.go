@@ -26,7 +26,7 @@ func main() {
 }
 
 func run() error {
-	o := stack.Options{Front: true, Control: true}
+	o := stack.Options{Front: true, Control: true, RateLimit: -1}
 	flag.StringVar(&o.Dir, "dir", "", "folder that keeps the stack")
 	flag.StringVar(&o.Binary, "trunkline", "bin/trunkline", "the trunkline binary")
 	flag.StringVar(&o.Module, "module", "contrib/prosody", "folder of the Prosody module")

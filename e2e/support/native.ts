@@ -1,0 +1,46 @@
+import { expect } from '@playwright/test';
+import type { Stack } from './stack.ts';
+
+interface Seen { at: string; xml: string }
+
+/** Somebody logged in straight at the XMPP server, as with an app on a phone: it sees what others can see. */
+export class Native {
+  private constructor(private readonly stack: Stack, readonly user: string) {}
+
+  static async login(stack: Stack, user: string): Promise<Native> {
+    await stack.control('native/login', { user });
+    return new Native(stack, user);
+  }
+
+  async send(xml: string): Promise<void> {
+    await this.stack.control('native/send', { user: this.user, xml });
+  }
+
+  async seen(): Promise<readonly string[]> {
+    const seen = await this.stack.control<Seen[]>('native/seen', { user: this.user });
+    return seen.map((stanza) => stanza.xml);
+  }
+
+  /** What came from a person, of the kinds that would tell what they are doing. */
+  async signals(from: string): Promise<readonly string[]> {
+    const address = new RegExp(`from=['"]${from}@social\\.example/`);
+    return (await this.seen()).filter((xml) => address.test(xml)
+      && (/^<presence(?![^>]*type=['"]subscri)/.test(xml) || /chatstates|urn:xmpp:receipts|chat-markers/.test(xml)));
+  }
+
+  /** Waits until a stanza matches. */
+  async sees(what: RegExp): Promise<void> {
+    await expect.poll(async () => (await this.seen()).some((xml) => what.test(xml)), { message: String(what), timeout: 10_000 }).toBe(true);
+  }
+
+  /** A round trip: whatever the server has sent to this session until now has arrived afterwards. */
+  async sync(): Promise<void> {
+    const id = `sync-${String(Math.random()).slice(2)}`;
+    await this.send(`<iq type='get' id='${id}' to='social.example'><ping xmlns='urn:xmpp:ping'/></iq>`);
+    await this.sees(new RegExp(id));
+  }
+
+  async logout(): Promise<void> {
+    await this.stack.control('native/logout', { user: this.user });
+  }
+}
