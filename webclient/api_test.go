@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/trunkline-chat/trunkline/webclient/mastodon"
 	"github.com/trunkline-chat/trunkline/webclient/mastodon/mastodontest"
 )
 
@@ -117,6 +118,22 @@ func TestRevokedTokenMeansLoginAgain(t *testing.T) {
 		assert.Equal(t, "signed_out", alice.get("/api/v1/session").code())
 		assert.Equal(t, "ok", alice.signIn().code)
 	})
+}
+
+// On servers that give every login a token of its own, the next login takes the
+// place of the token that is just being asked about.
+func TestTokenReplacedWhileAsking(t *testing.T) {
+	w := newWorld(t, mastodontest.Options{Mode: mastodontest.GoToSocial}, nil)
+	one := w.in("alice")
+	id := w.instance.AccountID("alice")
+	var before []byte
+	require.NoError(t, w.db.QueryRow(`SELECT mastodon_token FROM accounts`).Scan(&before))
+	w.in("alice") // revokes the first token
+	require.NoError(t, w.s.askStanding(t.Context(), id))
+	_, err := w.db.Exec(`UPDATE accounts SET mastodon_token = $1`, before)
+	require.NoError(t, err)
+	require.ErrorIs(t, w.s.askStanding(t.Context(), id), mastodon.ErrTokenInvalid)
+	assert.Equal(t, http.StatusOK, one.get("/api/v1/session").status)
 }
 
 func TestChatGoesOnWhileMastodonIsDown(t *testing.T) {

@@ -104,7 +104,7 @@ func (s *Server) openCursor(account, cursor string) (string, error) {
 		return "", nil
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil {
+	if err != nil || strings.ContainsAny(cursor, "\r\n") { // the decoder passes over these
 		return "", errCursor
 	}
 	next, _, err := s.keys.open("cursor:"+account, sealed)

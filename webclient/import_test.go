@@ -1,7 +1,6 @@
 package webclient
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,42 +62,6 @@ func (u *user) finished(id string) importJSON {
 	u.w.t.Helper()
 	u.w.eventually("the import finishes", func() bool { return u.showImport(id).Finished })
 	return u.showImport(id)
-}
-
-// events reads an event stream to its end.
-type event struct{ name, id, data string }
-
-func (u *user) events(id, after string) []event {
-	u.w.t.Helper()
-	r, err := http.NewRequestWithContext(u.w.t.Context(), "GET", u.w.url+"/api/v1/imports/"+id+"/events", nil)
-	require.NoError(u.w.t, err)
-	if after != "" {
-		r.Header.Set("Last-Event-ID", after)
-	}
-	res, err := u.b.Client().Do(r)
-	require.NoError(u.w.t, err)
-	defer res.Body.Close()
-	require.Equal(u.w.t, http.StatusOK, res.StatusCode)
-	require.Contains(u.w.t, res.Header.Get("Content-Type"), "text/event-stream")
-	var all []event
-	var e event
-	lines := bufio.NewScanner(res.Body)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), ": ")
-		switch {
-		case lines.Text() == "" && e.name != "":
-			all = append(all, e)
-			e = event{}
-		case name == "event":
-			e.name = value
-		case name == "id":
-			e.id = value
-		case name == "data":
-			e.data = value
-		}
-	}
-	require.NoError(u.w.t, lines.Err())
-	return all
 }
 
 func TestImport(t *testing.T) {
@@ -200,24 +163,28 @@ func TestImportThatIsNotUnderstood(t *testing.T) {
 	assert.Zero(t, w.count(`SELECT count(*) FROM imports`))
 }
 
-// A Server that dies in the middle goes on where it was after a restart.
-func TestImportGoesOnAfterARestart(t *testing.T) {
-	w := newWorld(t, mastodontest.Options{Follows: 300}, nil)
-	alice := w.in("alice")
-	var accts []string
+// reachable are all follows with a chat address.
+func (u *user) reachable() (accts []string) {
+	u.w.t.Helper()
 	for cursor := ""; ; {
-		page, _ := alice.follows(cursor)
+		page, _ := u.follows(cursor)
 		for _, p := range page.People {
 			if p.JID != nil {
 				accts = append(accts, p.Acct)
 			}
 		}
 		if page.Next == nil {
-			break
+			return accts
 		}
 		cursor = *page.Next
 	}
-	people := alice.pick(accts...)
+}
+
+// A Server that dies in the middle goes on where it was after a restart.
+func TestImportGoesOnAfterARestart(t *testing.T) {
+	w := newWorld(t, mastodontest.Options{Follows: 300}, nil)
+	alice := w.in("alice")
+	people := alice.pick(alice.reachable()...)
 	require.Greater(t, len(people), 190)
 
 	reached := make(chan struct{})
@@ -298,7 +265,7 @@ func TestOneBadAddressDoesNotHoldUpTheRest(t *testing.T) {
 	alice := w.in("alice")
 	alice.get("/api/v1/follows")
 	w.importer.change(func() {
-		w.importer.break_["bob@social.example"] = true
+		w.importer.breaks["bob@social.example"] = true
 		w.importer.silent["carol@social.example"] = true
 	})
 	id := startImport(t, alice, "k", alice.pick("bob", "carol", "Dana", "erin@garden.example"))
@@ -306,7 +273,7 @@ func TestOneBadAddressDoesNotHoldUpTheRest(t *testing.T) {
 		items := alice.showImport(id).Items
 		return items[2].Status == "added" && items[3].Status == "added"
 	})
-	w.importer.change(func() { delete(w.importer.break_, "bob@social.example") })
+	w.importer.change(func() { delete(w.importer.breaks, "bob@social.example") })
 	got := alice.finished(id)
 	assert.Equal(t, "added", got.Items[0].Status)
 	assert.Equal(t, reasonNoReply, got.Items[1].Reason)
@@ -340,69 +307,6 @@ func TestTooManyImports(t *testing.T) {
 	assert.Equal(t, http.StatusTooManyRequests, a.status)
 	assert.Equal(t, "imports_busy", a.code())
 	startImport(t, alice, "0", alice.pick("bob"))
-}
-
-// Event streams beat while nothing happens, see what happens, and end with the Server.
-func TestEventsWhileTheImportRuns(t *testing.T) {
-	w := newWorld(t, mastodontest.Options{}, nil)
-	alice := w.in("alice")
-	alice.get("/api/v1/follows")
-	w.importer.change(func() { w.importer.down = true })
-	id := startImport(t, alice, "k", alice.pick("bob"))
-	open := func() (*bufio.Scanner, func()) {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", w.url+"/api/v1/imports/"+id+"/events", nil)
-		require.NoError(t, err)
-		res, err := alice.b.Client().Do(r)
-		require.NoError(t, err)
-		return bufio.NewScanner(res.Body), func() { res.Body.Close() }
-	}
-	until := func(lines *bufio.Scanner, what string) {
-		t.Helper()
-		for lines.Scan() {
-			if strings.Contains(lines.Text(), what) {
-				return
-			}
-		}
-		t.Fatalf("the stream ended without %q", what)
-	}
-	lines, done := open()
-	defer done()
-	until(lines, "still here")
-	w.importer.change(func() { w.importer.down = false })
-	until(lines, `"status":"added"`)
-	until(lines, "event: end")
-
-	w.importer.change(func() { w.importer.down = true })
-	id = startImport(t, alice, "k2", alice.pick("carol"))
-	lines, done = open()
-	defer done()
-	until(lines, "still here")
-	w.stop()
-	for lines.Scan() {
-	}
-	require.NoError(t, lines.Err(), "ended, not cut")
-}
-
-func TestTooManyEventStreams(t *testing.T) {
-	var ls listeners
-	var removes []func()
-	for range maxListeners {
-		_, remove, ok := ls.add("a")
-		require.True(t, ok)
-		removes = append(removes, remove)
-	}
-	_, _, ok := ls.add("a")
-	assert.False(t, ok)
-	poke, remove, ok := ls.add("b")
-	require.True(t, ok)
-	ls.poke("b")
-	ls.poke("b")
-	<-poke
-	remove()
-	for _, remove := range removes {
-		remove()
-	}
-	assert.Empty(t, ls.by)
 }
 
 func TestContactName(t *testing.T) {

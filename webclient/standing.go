@@ -111,21 +111,32 @@ func (s *Server) checkStanding(ctx context.Context, account string) error {
 	return s.expel(ctx, account, code)
 }
 
+// askStanding asks Mastodon. A login that ends just now may have put a new token in
+// the place of the one we hold: only the stored one counts.
 func (s *Server) askStanding(ctx context.Context, account string) error {
-	token, err := s.token(ctx, account)
-	if err != nil {
-		return err
+	var asked mastodon.Secret
+	for {
+		token, err := s.token(ctx, account)
+		if err != nil {
+			return err
+		}
+		if token == asked {
+			return mastodon.ErrTokenInvalid
+		}
+		asked = token
+		person, err := s.cfg.Mastodon.VerifyCredentials(ctx, token)
+		switch {
+		case errors.Is(err, mastodon.ErrTokenInvalid):
+			continue
+		case err != nil:
+			return s.cfg.Mastodon.Explain(ctx, err, account)
+		case person.ID != account:
+			return fmt.Errorf("the token belongs to account %s: %w", person.ID, mastodon.ErrTokenInvalid)
+		case person.Moved:
+			return mastodon.ErrAccountMoved
+		}
+		return nil
 	}
-	person, err := s.cfg.Mastodon.VerifyCredentials(ctx, token)
-	switch {
-	case err != nil:
-		return s.cfg.Mastodon.Explain(ctx, err, account)
-	case person.ID != account:
-		return fmt.Errorf("the token belongs to account %s: %w", person.ID, mastodon.ErrTokenInvalid)
-	case person.Moved:
-		return mastodon.ErrAccountMoved
-	}
-	return nil
 }
 
 // expel ends everything of an account that the instance does not let in any more.
