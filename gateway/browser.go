@@ -119,9 +119,10 @@ func (b *browser) send(frames [][]byte) error {
 	return b.conn.uncork()
 }
 
-// ping asks the browser for a sign of life. The answer is noticed by read.
-func (b *browser) ping(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+// ping asks the browser for a sign of life and waits for it a little. The
+// answer is noticed by read, whenever it comes.
+func (b *browser) ping(ctx context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_ = b.ws.Ping(ctx) // silence is what counts
 }

@@ -77,8 +77,8 @@ type Limits struct {
 	LoginTries   int            // refused logins per stream, 3
 	Queue        int            // bytes waiting for a slow browser, 256 KiB
 	Stall        time.Duration  // no progress with a slow browser or server, 10 s
-	PingEvery    time.Duration  // silence before a ping, 15 s
-	DeadAfter    time.Duration  // silence before the browser counts as gone, 50 s
+	PingEvery    time.Duration  // time between looks at the silence, and pings, 15 s
+	DeadAfter    time.Duration  // silence before the browser counts as gone, 44 s: noticed within 60 s
 	Dial         time.Duration  // reaching the server, TLS included, 10 s
 	Grace        time.Duration  // for an aware client to go hidden by itself, 3 s
 	Goodbye      time.Duration  // for each side's part of an orderly end, 1 s
@@ -213,7 +213,7 @@ func (l Limits) complete() Limits {
 		value time.Duration
 	}{
 		{&l.AuthTime, 10 * time.Second}, {&l.Stall, 10 * time.Second}, {&l.PingEvery, 15 * time.Second},
-		{&l.DeadAfter, 50 * time.Second}, {&l.Dial, 10 * time.Second}, {&l.Grace, 3 * time.Second},
+		{&l.DeadAfter, 44 * time.Second}, {&l.Dial, 10 * time.Second}, {&l.Grace, 3 * time.Second},
 		{&l.Goodbye, time.Second}, {&l.Hibernation, time.Hour}, {&l.RefreshState, 30 * time.Minute},
 	} {
 		if *d.field <= 0 {

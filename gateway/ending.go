@@ -29,7 +29,7 @@ type ending struct {
 	reason    string            // label in metrics and logs
 	condition framing.Condition // stream error for the browser, "" for none
 	text      string
-	code      websocket.StatusCode
+	code      websocket.StatusCode // 0 for browsers that would not read it
 	server    serverEnd
 	// silent ends the WebSocket without <close/>, so that the client may resume
 	// (RFC 7395 section 3.6).

@@ -187,7 +187,7 @@ func label(v policy.Verdict) string {
 
 func endPolicy(v policy.Verdict) ending {
 	return ending{reason: "policy", condition: v.Condition, text: v.Text, detail: v.Reason,
-		code: closeCode(v.Condition)}
+		code: closeCode(v.Condition), abrupt: true}
 }
 
 // lookupTimeout bounds the questions about a person at the login.

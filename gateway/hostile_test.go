@@ -120,9 +120,7 @@ func (p *peer) hurl(c framingtest.Case) {
 // TestHostileFramesEndTheStreamAndReachNobody sends each frame on a stream
 // that is bound and shown, where most would be let through.
 func TestHostileFramesEndTheStreamAndReachNobody(t *testing.T) {
-	r := newRecorder(t)
-	s := newStack(t, stackConfig{upstream: r.listener.Addr().String()})
-	s.consent("alice", true, true, true)
+	s, r := recorded(t, nil)
 	cases := framingtest.Hostile()
 	require.GreaterOrEqual(t, len(cases), 40)
 	for _, c := range cases {
@@ -140,8 +138,7 @@ func TestHostileFramesEndTheStreamAndReachNobody(t *testing.T) {
 
 // TestHostileFramesBeforeTheLogin sends them where the first <open/> is due.
 func TestHostileFramesBeforeTheLogin(t *testing.T) {
-	r := newRecorder(t)
-	s := newStack(t, stackConfig{upstream: r.listener.Addr().String()})
+	s, r := recorded(t, nil)
 	for i, c := range framingtest.Hostile() {
 		t.Run(strconv.Itoa(i)+" "+c.Name, func(t *testing.T) {
 			p := s.connect("")
@@ -156,9 +153,7 @@ func TestHostileFramesBeforeTheLogin(t *testing.T) {
 }
 
 func TestGoodFramesReachTheServerAsTheyAre(t *testing.T) {
-	r := newRecorder(t)
-	s := newStack(t, stackConfig{upstream: r.listener.Addr().String()})
-	s.consent("alice", true, true, true)
+	s, r := recorded(t, nil)
 	p := s.online("alice", "")
 	frame := "<message xmlns='jabber:client' to='bob@" + domain + "' id='\u00e4'><body>1 &lt; 2 \U0001F339</body><x xmlns='urn:x' y=\"'\"/></message>"
 	p.say(frame)

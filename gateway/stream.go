@@ -173,8 +173,8 @@ func (s *stream) checkPulse() {
 	silence := s.browser.conn.silence()
 	if silence > s.g.limits.DeadAfter {
 		s.finish(endDead)
-	} else if silence >= s.g.limits.PingEvery {
-		s.browser.ping(s.ctx)
+	} else if every := s.g.limits.PingEvery; silence >= every/2 {
+		s.browser.ping(s.ctx, every/2)
 	}
 }
 
@@ -258,6 +258,10 @@ func (s *stream) endBrowser(e ending, patience time.Duration) {
 		case <-s.bye:
 		case <-t.C:
 		}
+	}
+	if e.code == 0 {
+		_ = s.browser.ws.CloseNow()
+		return
 	}
 	_ = s.browser.ws.Close(e.code, e.reason)
 }

@@ -53,9 +53,7 @@ func TestOrderlyEndFromBothSides(t *testing.T) {
 }
 
 func TestServersStreamErrorIsPassedOn(t *testing.T) {
-	r := newRecorder(t)
-	s := newStack(t, stackConfig{upstream: r.listener.Addr().String()})
-	s.consent("alice", true, true, true)
+	s, _ := recorded(t, nil)
 	p := s.online("alice", "")
 	p.say("<message xmlns='jabber:client' id='end-me'/>")
 	condition, code := p.ended()

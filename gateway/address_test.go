@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestClientAddress(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8")}
+	for _, c := range []struct{ name, remote, forwarded, want string }{
+		{"nobody in between", "203.0.113.5:1", "198.51.100.1", "203.0.113.5"},
+		{"a trusted proxy", "127.0.0.1:1", "198.51.100.1", "198.51.100.1"},
+		{"two trusted proxies", "127.0.0.1:1", "198.51.100.1, 10.1.2.3", "198.51.100.1"},
+		{"what the client wrote itself", "127.0.0.1:1", "192.0.2.9, 198.51.100.1", "198.51.100.1"},
+		{"a proxy that wrote nothing", "127.0.0.1:1", "", "127.0.0.1"},
+		{"garbage beyond a proxy", "127.0.0.1:1", "evil, 10.1.2.3", "10.1.2.3"},
+		{"IPv4 in IPv6", "[::ffff:127.0.0.1]:1", "::ffff:198.51.100.1", "198.51.100.1"},
+		{"a Unix socket", "@", "198.51.100.1", "198.51.100.1"},
+		{"a zone", "127.0.0.1:1", "fe80::1%eth0", "fe80::1"},
+	} {
+		r := &http.Request{RemoteAddr: c.remote, Header: http.Header{"X-Forwarded-For": {c.forwarded}}}
+		require.Equal(t, c.want, clientAddress(r, trusted).String(), c.name)
+	}
+}
+
+func TestLimitKey(t *testing.T) {
+	require.Equal(t, "198.51.100.1", limitKey(netip.MustParseAddr("198.51.100.1")))
+	require.Equal(t, limitKey(netip.MustParseAddr("2001:db8::1")), limitKey(netip.MustParseAddr("2001:db8::2:3")))
+	require.NotEqual(t, limitKey(netip.MustParseAddr("2001:db8::1")), limitKey(netip.MustParseAddr("2001:db8:0:1::1")))
+}
+
+// FuzzForwarded holds that a client cannot choose an address that a trusted
+// proxy did not write.
+func FuzzForwarded(f *testing.F) {
+	f.Add("198.51.100.1")
+	f.Add("a, b,,10.0.0.1")
+	f.Add("2001:db8::1%x")
+	f.Fuzz(func(t *testing.T, written string) {
+		if strings.ContainsAny(written, "\r\n") {
+			return
+		}
+		r := &http.Request{RemoteAddr: "127.0.0.1:1", Header: http.Header{"X-Forwarded-For": {written + ", 198.51.100.7"}}}
+		trusted := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+		require.Equal(t, "198.51.100.7", clientAddress(r, trusted).String())
+		r.RemoteAddr = "203.0.113.5:1"
+		require.Equal(t, "203.0.113.5", clientAddress(r, trusted).String())
+	})
+}
