@@ -3,6 +3,7 @@ package webclient
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -246,7 +247,8 @@ func (e *eventStream) summary(ctx context.Context) (string, error) {
 // write sends text at once. A reader that does not take it in time is dropped; it
 // comes back and resumes.
 func (e *eventStream) write(text string) error {
-	if err := e.control.SetWriteDeadline(time.Now().Add(eventWriteLimit)); err != nil {
+	err := e.control.SetWriteDeadline(time.Now().Add(eventWriteLimit))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	if _, err := e.w.Write([]byte(text)); err != nil {
