@@ -187,6 +187,7 @@ var iqCases = []ruleCase{
 	{rule: "iq-activity", in: publish("urn:example:made-up", options(onlyMe+onlyMe+"<field var='pubsub#access_model'/>")), want: refuses},
 	{rule: "", in: publish("urn:example:made-up", options(onlyMe)), want: passes},
 	{rule: "", in: publish("urn:xmpp:avatar:data", ""), want: passes},
+	{rule: "", in: strings.Replace(publish("blog", ""), "<iq", "<iq to='pubsub.social.example'", 1), want: passes},
 	{rule: "", in: publish("eu.siacs.conversations.axolotl.devicelist", ""), want: passes},
 }
 

@@ -139,6 +139,8 @@ func TestBindHidesFirst(t *testing.T) {
 	require.Equal(t, "<iq xmlns='jabber:client' type='result' id='push1'/>", string(v.Inject[0]))
 	v = server(t, s, "<iq type='result' id='"+active.ID()+"' from='tybalt@capulet.example/x'/>")
 	require.Equal(t, Verdict{}, v)
+	v = server(t, s, "<iq type='set' id='push1' from='tybalt@capulet.example/x'><query xmlns='jabber:iq:privacy'><list name='trunkline-hidden'/></query></iq>")
+	require.Equal(t, Verdict{}, v)
 
 	require.Equal(t, Swallow, server(t, s, "<iq type='result' id='"+set.ID()+"' from='Romeo@Social.Example'/>").Action)
 	require.False(t, s.Settled())
@@ -168,6 +170,18 @@ func TestBindWithoutLists(t *testing.T) {
 	}
 }
 
+// A list that cannot be had for some other reason hides nobody either: presence stays here, and the stream is as it should be.
+func TestBindWhenListsAreBroken(t *testing.T) {
+	s := start(t, nobody, false)
+	client(t, s, bindRequest)
+	v := server(t, s, bindResult)
+	for _, frame := range v.Inject {
+		v = s.FromServer(parse(t, strings.Replace(answer(t, frame, false), "service-unavailable", "internal-server-error", 1)))
+	}
+	require.Equal(t, "hidden-archive", v.Reason)
+	require.True(t, s.Settled())
+}
+
 func TestBindFailing(t *testing.T) {
 	s := start(t, nobody, false)
 	client(t, s, bindRequest)
@@ -195,6 +209,7 @@ func TestNothingBeforeTheBind(t *testing.T) {
 		client(t, s, bindRequest)
 		require.Equal(t, End, client(t, s, frame).Action, "while the server binds: %s", frame)
 		require.Equal(t, End, client(t, s, "<enable xmlns='urn:xmpp:sm:3'/>").Action, "nothing could be injected any more")
+		require.Equal(t, End, client(t, s, bindRequest).Action, "one bind at a time")
 		server(t, s, bindResult)
 		require.Equal(t, End, client(t, s, frame).Action, "while the list is on its way: %s", frame)
 		require.Equal(t, End, client(t, s, "<enable xmlns='urn:xmpp:sm:3'/>").Action)

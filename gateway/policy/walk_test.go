@@ -114,6 +114,19 @@ func TestDeclineIsTakenAtItsWorst(t *testing.T) {
 	require.Equal(t, Verdict{}, client(t, s, "<presence/>"))
 }
 
+// A resumed stream hears an answer again; what it meant then must not count now.
+func TestAnswersCountOnce(t *testing.T) {
+	s := bound(t, nobody, true)
+	s.SetConsent(contacts)
+	failed := client(t, s, useNone)
+	s.FromServer(parse(t, answer(t, failed.Frame, false)))
+	stepOver(t, s, useNone, true)
+	again := s.FromServer(parse(t, answer(t, failed.Frame, false)))
+	require.Equal(t, "answer-privacy", again.Reason)
+	s.SetConsent(nobody)
+	require.Equal(t, "presence-held", client(t, s, "<presence/>").Reason)
+}
+
 func TestActivationThatWasOvertaken(t *testing.T) {
 	s := bound(t, contacts, true)
 	stepOver(t, s, setOurs, true)
