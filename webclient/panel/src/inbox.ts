@@ -101,7 +101,6 @@ export class Inbox {
       added += fresh.size;
       if (counting === "count") for (const e of group) if (fresh.has(e)) this.#answers.receipt(e);
     }
-    this.#outbox().seen(events.flatMap((e) => (e.mine && e.id ? [e.id] : [])));
     this.#save();
     return added;
   }
@@ -132,7 +131,6 @@ export class Inbox {
     if (!e.mine) this.#typing(e);
     const fresh = this.#apply(e.peer, [e], "end", "count").has(e);
     if (fresh && e.via === "live") this.#answers.receipt(e);
-    if (e.mine && e.id) this.#outbox().seen([e.id]);
     if (e.stanzaId && this.#cell.state.delivery === "live") this.#sync = e.stanzaId;
     if (fresh || e.stanzaId) this.#save();
     if (fresh && !e.mine && this.#sees(this.#cell.state, e.peer)) this.#answers.read(e.peer);

@@ -2,6 +2,10 @@
  * Own messages until the server has them. Nothing is lost: an entry stays, in the browser's storage too, until the
  * server acknowledged it or the archive shows it. Nothing is doubled: an entry whose stream died unacknowledged is
  * looked up in the archive before it is sent again, with the same id.
+ *
+ * One case stays open. A server archives a message for its sender before it does so for the recipient, and may be
+ * killed in between. It works in order, so only the last message that it archived can have met that fate; unless the
+ * recipient confirmed it, that one is sent again. The same id lets the recipient's client see that it has it already.
  */
 import type { Archive } from "./archive.ts";
 import type { Env } from "./env.ts";
@@ -90,11 +94,6 @@ export class Outbox {
     this.#done(ids);
   }
 
-  /** The archive or another of our devices showed these messages of ours. */
-  seen(ids: readonly string[]): void {
-    if (this.#entries.length) this.#done(ids);
-  }
-
   /** A message was refused or removed. */
   drop(id: string, to: string): void {
     const left = this.#entries.filter((e) => e.id !== id || e.to !== to);
@@ -102,12 +101,21 @@ export class Outbox {
   }
 
   async #settle(): Promise<void> {
-    const first = this.#entries.find((e) => e.state === "uncertain");
-    if (!first) return;
-    const found = await this.#archived(first.to, first.since);
-    const ids = this.#entries.filter((e) => e.state === "uncertain" && e.to === first.to && found.has(e.id)).map((e) => e.id);
-    this.#done(ids);
-    this.#set(this.#entries.map((e) => (e.state === "uncertain" && e.to === first.to ? { ...e, state: "waiting" } : e)));
+    const open = this.#entries.filter((e) => e.state === "uncertain");
+    const found = new Set<string>();
+    for (const to of new Set(open.map((e) => e.to))) {
+      const since = open.find((e) => e.to === to)?.since ?? "";
+      for (const id of await this.#archived(to, since)) found.add(id);
+    }
+    const last = open.findLast((e) => found.has(e.id));
+    this.#done(open.filter((e) => (e !== last && found.has(e.id)) || this.#confirmed(e)).map((e) => e.id));
+    this.#set(this.#entries.map((e) => (open.includes(e) ? { ...e, state: "waiting" } : e)));
+  }
+
+  /** The recipient sent a receipt or marker for it. */
+  #confirmed({ id, to }: Entry): boolean {
+    const m = this.#cell.state.conversations.get(to)?.messages.find((o) => o.mine && o.id === id);
+    return m?.state === "delivered" || m?.state === "read";
   }
 
   /** Ids of own messages in the archive, with this person, after that point. */

@@ -32,10 +32,14 @@ export interface Added {
 export function addMessages(c: Conversation, incoming: readonly NewMessage[], place: Place): Added {
   let messages = c.messages;
   const fresh: Message[] = [];
+  const known = index(messages, incoming);
+  const taken = new Set<string>();
   for (const m of incoming) {
-    const i = find(messages, m);
-    if (i >= 0) messages = replace(messages, i, merge(messages[i] as Message, m));
-    else if (find(fresh, m) < 0) fresh.push({ ...m, gapBefore: false, error: "" });
+    const names = identity(m);
+    const i = names.map((n) => known.get(n)).find((n) => n !== undefined);
+    if (i !== undefined) messages = replace(messages, i, merge(messages[i] as Message, m));
+    else if (!names.some((n) => taken.has(n))) fresh.push({ ...m, gapBefore: false, error: "" });
+    for (const n of names) taken.add(n);
   }
   if (fresh.length) messages = messages.toSpliced(position(messages, place), 0, ...fresh);
   const lastAt = fresh.reduce((at, m) => Math.max(at, m.at), c.lastAt);
@@ -43,12 +47,22 @@ export function addMessages(c: Conversation, incoming: readonly NewMessage[], pl
   return { conversation, added: fresh.map((m) => m.key) };
 }
 
-function find(messages: readonly Message[], m: NewMessage): number {
-  return messages.findLastIndex((o) => {
-    if (m.stanzaId && o.stanzaId === m.stanzaId) return true;
-    if (!m.id || o.id !== m.id || o.mine !== m.mine) return false;
-    return m.mine || o.body === m.body;
+/** What two copies of one message have in common: any one of these suffices. */
+function identity(m: Pick<Message, "stanzaId" | "id" | "mine" | "body">): string[] {
+  const names = m.stanzaId ? [`archived ${m.stanzaId}`] : [];
+  if (m.id) names.push(m.mine ? `mine ${m.id}` : `theirs ${m.id} ${m.body}`);
+  return names;
+}
+
+/** Where messages with the identities of `incoming` may be. One message does not pay for an index of all. */
+function index(messages: readonly Message[], incoming: readonly NewMessage[]): ReadonlyMap<string, number> {
+  const only = incoming.length === 1 ? incoming[0] : undefined;
+  const known = new Map<string, number>();
+  messages.forEach((m, i) => {
+    if (only && m.stanzaId !== only.stanzaId && m.id !== only.id) return;
+    for (const n of identity(m)) known.set(n, i);
   });
+  return known;
 }
 
 /** What is known of a message grows: the archive's id and time, and that the server has it. */

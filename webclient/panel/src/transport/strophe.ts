@@ -29,8 +29,8 @@ type Connection = InstanceType<typeof Strophe.Connection>;
 
 /** Members of strophe that its types hide or leave vague. */
 interface Insides {
-  _proto: { _checkStreamError(wrap: Element, status: number): boolean };
-  sm: { _pendingResend: unknown[]; onFailed(view: unknown, resumeFailed: boolean): void };
+  _proto: { socket: WebSocket | null; _checkStreamError(wrap: Element, status: number): boolean };
+  sm: { _pendingResend: SMState["unacked"]; onFailed(view: unknown, resumeFailed: boolean): void; isTracking(): boolean };
 }
 
 interface Saved {
@@ -80,9 +80,12 @@ export class StropheTransport implements Transport {
     conn.connect(login.jid, login.password, (status, condition, el) => {
       if (this.#conn === conn) this.#status(conn, status, condition ?? "", el);
     });
-    const deadline = this.#env.now() + CONNECT_MS;
+    // A socket that closes before the stream opened, and not by accident, goes unnoticed by strophe.
+    (conn as unknown as Insides)._proto.socket?.addEventListener("close", () => {
+      if (this.#conn === conn) this.#close(this.#reason);
+    });
     this.#stopTimer = this.#env.after(CONNECT_MS, () => {
-      if (this.#conn === conn && !this.#online && this.#env.now() >= deadline - 1) this.#close("lost");
+      if (this.#conn === conn && !this.#online) this.#close("lost");
     });
   }
 
@@ -91,12 +94,13 @@ export class StropheTransport implements Transport {
     if (!conn || !this.#online) return;
     conn.send(toDom(x));
     this.#owe(ANSWER_MS);
-    if (x.name === "message" && !conn.sm.isTracking()) this.#ping(attr(x, "id"));
+    if (x.name === "message" && !tracking(conn)) this.#ping(attr(x, "id"));
   }
 
   probe(): void {
     if (!this.#online) return;
-    if (this.#conn?.sm.isTracking()) this.#conn.send(toDom(h("r", { xmlns: SM })));
+    const conn = this.#conn;
+    if (conn && tracking(conn)) conn.send(toDom(h("r", { xmlns: SM })));
     else this.#ping("");
     this.#patience = PROBE_MS;
     this.#owe(PROBE_MS);
@@ -141,11 +145,13 @@ export class StropheTransport implements Transport {
       return true;
     };
     insides.sm.onFailed = (_view, resumeFailed) => {
-      insides.sm._pendingResend = [];
       const waiting = this.#unacked;
+      const unhandled = ids({ unacked: insides.sm._pendingResend });
+      insides.sm._pendingResend = [];
       this.#unacked = [];
-      // A refused <enable/>: the stream lives on without acknowledgements.
-      if (!resumeFailed) for (const id of waiting) this.#ping(id);
+      // <failed h='…'/> says how far the server came (XEP-0198 §5). A refused <enable/>: the stream lives on without.
+      if (resumeFailed) this.#on?.acked(waiting.filter((id) => id && !unhandled.includes(id)));
+      else for (const id of waiting) this.#ping(id);
     };
   }
 
@@ -237,6 +243,11 @@ export class StropheTransport implements Transport {
   }
 }
 
+/** Whether the stream counts stanzas, i.e. <enable/> was sent and not refused. */
+function tracking(conn: Connection): boolean {
+  return (conn as unknown as Insides).sm.isTracking();
+}
+
 function parse(raw: string | null): Saved | null {
   if (raw === null) return null;
   try {
@@ -250,7 +261,7 @@ function parse(raw: string | null): Saved | null {
   }
 }
 
-function ids(state: SMState): string[] {
+function ids(state: Pick<SMState, "unacked">): string[] {
   return state.unacked.map((q) => /^<[^>]*?\sid="([^"]*)"/.exec(q.stanza)?.[1] ?? "");
 }
 

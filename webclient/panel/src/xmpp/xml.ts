@@ -19,7 +19,6 @@ type Attrs = Readonly<Record<string, string | undefined>>;
 type Child = Xml | string | null | undefined | false;
 
 // XML 1.0 §2.2 Char, negated; lone surrogates included.
-// eslint-disable-next-line no-control-regex
 const ILLEGAL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 /** Removes what XML cannot carry. */

@@ -111,15 +111,11 @@ export class Panel {
 
   /** Waits until the state satisfies the predicate, which runs in the page. */
   async until<A>(test: (s: State, arg: A) => unknown, arg: A, what: string): Promise<void> {
-    const source = test.toString();
+    const expression = `(${test.toString()})(window.app.state.value, ${JSON.stringify(arg)})`;
     try {
-      await this.page.waitForFunction(
-        ([text, a]) => (new Function(`return (${text})`)() as (s: State, arg: unknown) => unknown)(window.app.state.value, a),
-        [source, arg] as const,
-        { timeout: 20_000, polling: 50 },
-      );
+      await this.page.waitForFunction(expression, undefined, { timeout: 20_000, polling: 50 });
     } catch {
-      const state = await this.page.evaluate(() => JSON.stringify([window.app.state.value.screen, window.app.state.value.connection, [...window.app.state.value.conversations.values()]]));
+      const state = await this.page.evaluate(() => JSON.stringify([window.app.state.value.screen, window.app.state.value.connection, { ...localStorage }, [...window.app.state.value.conversations.values()]]));
       throw new Error(`never: ${what}\n${state}`);
     }
   }
