@@ -29,7 +29,6 @@ type importJob struct {
 // importState is what the runner remembers of a job until it is done. After a
 // restart it starts from nothing; what was done is in the database.
 type importState struct {
-	running  bool
 	after    time.Time     // not before
 	wait     time.Duration // last back-off
 	blame    map[int]int   // how often an attempt broke off at this position

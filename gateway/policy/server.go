@@ -71,7 +71,6 @@ func (s *Stream) beforeRunning(e *framing.Element) Verdict {
 // arming is the pair of requests that hide a stream right after its bind.
 type arming struct {
 	set, activate string // ids, "" once answered
-	failed        bool
 }
 
 // arming waits for both answers, then lets the bind result go. The lists of other sessions are pushed to this one as well
