@@ -44,9 +44,9 @@ type ending struct {
 // The endings. A framing error adds its own, see endFraming.
 var (
 	endClient  = ending{reason: "client_closed", code: websocket.StatusNormalClosure, drain: true, abrupt: true}
-	endGone    = ending{reason: "browser_gone", code: websocket.StatusGoingAway, server: cut, silent: true}
-	endDead    = ending{reason: "browser_silent", code: websocket.StatusPolicyViolation, server: cut, silent: true}
-	endSlow    = ending{reason: "slow_reader", code: websocket.StatusPolicyViolation, server: cut, silent: true}
+	endGone    = ending{reason: "browser_gone", server: cut, silent: true}
+	endDead    = ending{reason: "browser_silent", server: cut, silent: true}
+	endSlow    = ending{reason: "slow_reader", server: cut, silent: true}
 	endResumed = ending{reason: "resumed_elsewhere", code: websocket.StatusPolicyViolation, server: cut, silent: true}
 	endServer  = ending{reason: "server_closed", code: websocket.StatusNormalClosure}
 	endLost    = ending{reason: "server_lost", code: websocket.StatusBadGateway, server: cut, silent: true,
