@@ -157,6 +157,8 @@ func namespaces() []Case {
 		bad("prefix undeclared again", c, "<message xmlns='jabber:client' xmlns:p='urn:p'><a xmlns:p=''/></message>"),
 		bad("prefix xml bound elsewhere", c, "<message xmlns='jabber:client' xmlns:xml='urn:x'/>"),
 		bad("prefix xmlns bound", c, "<message xmlns='jabber:client' xmlns:xmlns='urn:x'/>"),
+		bad("namespace of declarations bound", c, "<message xmlns='jabber:client' xmlns:p='http://www.w3.org/2000/xmlns/'/>"),
+		bad("namespace of declarations as default", c, "<message xmlns='http://www.w3.org/2000/xmlns/'/>"),
 		bad("xml namespace under another prefix", c, "<message xmlns='jabber:client' xmlns:p='"+framing.NSXML+"'/>"),
 	}
 }
