@@ -25,7 +25,7 @@ export class Native {
   async signals(from: string): Promise<readonly string[]> {
     const address = new RegExp(`from=['"]${from}@social\\.example/`);
     return (await this.seen()).filter((xml) => address.test(xml)
-      && (/^<presence(?![^>]*type=['"]subscri)/.test(xml) || /chatstates|urn:xmpp:receipts|chat-markers/.test(xml)));
+      && (/^<presence(?![^>]*type=['"]subscri)/.test(xml) || /<(active|composing|paused|inactive|gone|received|displayed|acknowledged)\b/.test(xml)));
   }
 
   /** Waits until a stanza matches. */

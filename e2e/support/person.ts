@@ -66,9 +66,10 @@ export class Person {
     return this.page.frameLocator('trunkline-chat iframe');
   }
 
+  /** Opens the panel. On a phone it then covers the page, its button too. */
   async openChat(): Promise<void> {
-    if ((await this.launcher.getAttribute('aria-expanded')) !== 'true') await this.launcher.click();
-    await expect(this.launcher).toHaveAttribute('aria-expanded', 'true');
+    await this.launcher.click();
+    await expect(this.page.locator('trunkline-chat')).toHaveAttribute('data-open', '');
   }
 
   /** Logs in through the popup and waits until it has closed by itself. */
