@@ -63,14 +63,29 @@ function Pane({ state, actions }: Props): JSX.Element {
     }
     case "settings":
       return <SettingsView state={state} onChange={actions.draftConsent} onSave={actions.saveConsent} onSignOut={actions.signOut} onBack={() => actions.go("list")} />;
-    default:
-      return <Empty icon="bubbles" title="Your chats"><p>Choose somebody on the side to read and write.</p></Empty>;
+    default: // only seen where there is room for two
+      return state.contacts.size + state.conversations.size > 0
+        ? <Empty icon="bubbles" title="Your chats"><p>Choose somebody on the side to read and write.</p></Empty>
+        : <></>;
   }
+}
+
+/** Coming back to the list, the focus returns to the row that one left from. */
+function useComingBack(kind: ScreenKind): void {
+  const before = useRef(kind);
+  useEffect(() => {
+    if (kind === "list" && before.current !== "list" && document.hasFocus()) {
+      const row = document.querySelector<HTMLElement>(".list .virtual [tabindex='0']");
+      (row ?? document.querySelector<HTMLElement>(".list [data-focus]"))?.focus();
+    }
+    before.current = kind;
+  }, [kind]);
 }
 
 function Chats(props: Props): JSX.Element {
   const { state, actions } = props;
   const { screen } = state;
+  useComingBack(screen.kind);
   return (
     <div class={`chats ${screen.kind === "list" ? "at-list" : "at-pane"}`}>
       <PeopleView
@@ -153,11 +168,13 @@ export function Panel(props: Props): JSX.Element {
   return (
     <div class="panel" data-screen={state.screen.kind}>
       <div class="top">
-        {onClose && <IconButton icon="close" label="Close chat" onClick={onClose} class="close" />}
         {chatting && <ConnectionLine connection={state.connection} onRetry={actions.retryNow} onTakeOver={actions.takeOver} />}
         {state.notice && <Problem onDismiss={actions.dismiss}>{state.notice}</Problem>}
       </div>
-      <main class="screen"><Screen {...props} first={first} /></main>
+      <div class="body">
+        {onClose && <IconButton icon="close" label="Close chat" onClick={onClose} class="close" />}
+        <main class="screen"><Screen {...props} first={first} /></main>
+      </div>
       <div class="vh" role="status" data-connection={state.connection.kind}>{chatting ? connectionWords(state.connection) : ""}</div>
     </div>
   );

@@ -11,8 +11,9 @@ interface Props {
   onSend: (text: string) => void;
 }
 
-/** Grows with the text, up to what the style sheet allows. */
+/** Grows with the text, up to what the style sheet allows; where the style sheet cannot do it alone. */
 function fit(field: HTMLTextAreaElement): void {
+  if (CSS.supports("field-sizing", "content")) return;
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
 }

@@ -69,10 +69,11 @@ function Request({ request: { jid }, visible, onAccept, onDecline, onSettings }:
   return (
     <li class="request">
       <p><strong><Name>{name}</Name></strong> <bdi class="sub" dir="ltr">{jid}</bdi><br />asks to see when you are online.</p>
+      {!visible && <p class="sub">You show this to nobody now.</p>}
       <div class="row-of-buttons">
         {visible
-          ? <button type="button" class="primary small" onClick={() => onAccept(jid)}>Allow<span class="vh"> {isolated(name)}</span></button>
-          : <button type="button" class="plain" onClick={onSettings}>You show this to nobody: change that</button>}
+          ? <button type="button" class="primary compact" onClick={() => onAccept(jid)}>Allow<span class="vh"> {isolated(name)}</span></button>
+          : <button type="button" class="plain bordered" onClick={onSettings}>Change what I show</button>}
         <button type="button" class="plain" onClick={() => onDecline(jid)}>No<span class="vh">, not {isolated(name)}</span></button>
       </div>
     </li>
@@ -105,7 +106,7 @@ function NewChat({ onStartChat, onClose }: { onStartChat: ListActions["onStartCh
           id="new-chat" ref={field} value={address} dir="ltr" placeholder="name@example.org" autocomplete="off" autocapitalize="none" spellcheck={false} inputMode="email"
           aria-invalid={problem !== ""} aria-describedby="new-chat-problem" onInput={(event) => setAddress(event.currentTarget.value)}
         />
-        <button type="submit" class="primary small">Chat</button>
+        <button type="submit" class="primary compact">Chat</button>
         <IconButton icon="close" label="Cancel" onClick={onClose} />
       </div>
       <p id="new-chat-problem" class="field-problem" role="alert">{problem}</p>
@@ -125,7 +126,7 @@ function Nobody({ state, onPeople, onNew, onStartChat, onSearch }: NobodyProps):
     return (
       <Empty icon="search" title="Nobody like that">
         <p>None of your contacts matches <bdi>“{query}”</bdi>.</p>
-        {query.includes("@") && <button type="button" class="plain" onClick={() => onStartChat(query)}>Chat with <bdi dir="ltr">{query}</bdi></button>}
+        {query.includes("@") && <button type="button" class="plain" onClick={() => onStartChat(query)}><span>Chat with <bdi dir="ltr">{query}</bdi></span></button>}
         <button type="button" class="plain" onClick={() => onSearch("")}>Show everyone</button>
       </Empty>
     );

@@ -140,7 +140,7 @@ export function Log(props: Props): JSX.Element {
         <ol class="messages" aria-label="Messages">
           {lines.map((row, i) => <Line key={row.key} row={row} before={lines[i - 1]} after={lines[i + 1]} name={name} props={props} now={now} />)}
         </ol>
-        {conversation.composing && <p class="typing"><span class="typing-dots" aria-hidden="true"><i /><i /><i /></span><bdi>{name}</bdi> is typing</p>}
+        {conversation.composing && <p class="typing"><span class="typing-dots" aria-hidden="true"><i /><i /><i /></span><span><bdi>{name}</bdi> is typing</span></p>}
       </div>
       <Announcer fresh={fresh} name={name} />
       {below > 0 && (

@@ -13,7 +13,7 @@ interface Props {
 function LoginButton({ instance, onLogin, again = false }: Props & { again?: boolean }): JSX.Element {
   return (
     <button type="button" class="primary wide" onClick={onLogin}>
-      {again ? "Try again" : <>Log in with <bdi>{instance.name}</bdi></>}
+      {again ? "Try again" : <span>Log in with <bdi>{instance.name}</bdi></span>}
     </button>
   );
 }

@@ -40,8 +40,8 @@ export interface MessageProps {
 
 function Failed({ message, onRetry, onDiscard }: Pick<MessageProps, "message" | "onRetry" | "onDiscard">): JSX.Element {
   return (
-    <div class="failed">
-      <span class="failed-why">{message.error || "This was not sent."}</span>
+    <div class="not-sent">
+      <span class="not-sent-why">{message.error || "This was not sent."}</span>
       <button type="button" class="link" onClick={() => onRetry(message.key)}>Try again</button>
       <button type="button" class="link" onClick={() => onDiscard(message.key)}>Remove</button>
     </div>

@@ -157,7 +157,7 @@ interface ReasonButtonProps {
 export function ReasonButton({ reason, busy = false, onClick, onRefused, children }: ReasonButtonProps): JSX.Element {
   const id = "why-not";
   return (
-    <>
+    <div class="actions">
       <p id={id} class="why-not">{reason}</p>
       <button
         type="button" class="primary wide" aria-disabled={reason !== "" || busy} aria-describedby={reason ? id : undefined}
@@ -168,6 +168,6 @@ export function ReasonButton({ reason, busy = false, onClick, onRefused, childre
       >
         {busy && <span class="spinner" aria-hidden="true" />}{children}
       </button>
-    </>
+    </div>
   );
 }

@@ -71,7 +71,7 @@ function Person({ follow, tab, selected, subscribed, onSelect, onSubscribe }: Pe
       <label class="pick-main">
         <input type="checkbox" tabIndex={tab} checked={selected} onChange={(event) => onSelect([id], event.currentTarget.checked)} />
         {who}
-        {reach === "address" && <span class="note" title={jid ?? ""}>Elsewhere</span>}
+        {reach === "address" && <span class="note" title={jid ?? ""}>Other server</span>}
       </label>
       {selected && (
         <label class="pick-sub">

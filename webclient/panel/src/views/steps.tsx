@@ -6,7 +6,7 @@ import { ConsentForm } from "./consent.tsx";
 import { Icon } from "./icons.tsx";
 import { Avatar, Heading, Name } from "./parts.tsx";
 
-const names = ["Your address", "What others see", "People"];
+const names = ["Address", "Privacy", "People"];
 
 function Steps({ step }: { step: number }): JSX.Element {
   return (
