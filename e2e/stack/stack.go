@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/trunkline-chat/trunkline/internal/integration"
@@ -55,8 +57,8 @@ type Stack struct {
 // Start starts all parts and returns when each of them answers. On an error
 // nothing is left running.
 func Start(ctx context.Context, o Options) (s *Stack, err error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("stack: %w", err)
+	if err := ownFolder(o.Dir); err != nil {
+		return nil, err
 	}
 	p, err := choosePorts(o.Dir)
 	if err != nil {
@@ -84,6 +86,25 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 		}
 	}
 	return s, s.startTrunkline(ctx, o, p, m)
+}
+
+// ownFolder makes the folder. One that is there must be the caller's alone:
+// folders of temporary files are shared, and keys will lie in this one.
+func ownFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("stack: %w", err)
+	}
+	for d, owners := range map[string][]int{dir: {os.Getuid()}, filepath.Dir(dir): {os.Getuid(), 0}} {
+		info, err := os.Lstat(d)
+		if err != nil {
+			return fmt.Errorf("stack: %w", err)
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if !info.IsDir() || !ok || !slices.Contains(owners, int(stat.Uid)) {
+			return fmt.Errorf("stack: %s belongs to somebody else; name another folder with -dir", d)
+		}
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 func (s *Stack) startMastodon(ctx context.Context, o Options, p ports) (instance, error) {
