@@ -91,6 +91,7 @@ func TestEveryMistakeIsNamedByItsKey(t *testing.T) {
 		{"server", `trusted_proxies = [1]`, "server.trusted_proxies", "entry 1"},
 		{"server", `listne = ":1"`, "server.listne", "did you mean server.listen?"},
 		{"serve", `x = 1`, "serve", "did you mean server?"},
+		{"foo", `x = 1`, "foo", "not a section that Trunkline knows; remove it"},
 		{"mastodon", `domain = "https://example.org"`, "mastodon.domain", "without https://"},
 		{"mastodon", `domain = "a b"`, "mastodon.domain", "not a domain"},
 		{"mastodon", `app_name = ""`, "mastodon.app_name", "empty"},
@@ -252,6 +253,7 @@ func TestSecretsFromFiles(t *testing.T) {
 		return path
 	}
 	head, _, _ := strings.Cut(minimal(), "[secrets]")
+	head += fmt.Sprintf("[store]\nurl = %q\n", "sqlite:"+filepath.Join(dir, "trunkline.db"))
 	conf := write("trunkline.toml", fmt.Sprintf("%s[secrets]\ndata_keys_file = %q\ntoken_key_file = %q\n", head,
 		write("data", key(1)+"\n\n"+key(4)+"\n", 0o600), write("token", key(2)+"\n", 0o644)), 0o644)
 	write("verify_secret", key(3), 0o600)
@@ -275,6 +277,16 @@ func TestSecretsFromFiles(t *testing.T) {
 	ms, _ = AsMistakes(err)
 	require.Equal(t, []string{"secrets.token_key_file"}, ms.Keys(), "told once, by the key that is in the file")
 	assert.Contains(t, ms[0].Error(), "no such file")
+}
+
+func TestFolderThatIsMissing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.toml")
+	text := minimal() + "[store]\nurl = \"sqlite:/nowhere at all/t.db\"\n"
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	c, err := Load(path, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"store.url"}, c.Warnings.Keys())
+	assert.Contains(t, c.Warnings[0].Error(), "/nowhere at all")
 }
 
 func TestSecretInTwoPlaces(t *testing.T) {

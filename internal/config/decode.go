@@ -138,7 +138,11 @@ func (r *reader) unknown(prefix string, table map[string]any, known []string) {
 		if near := nearest(name, known); near != "" {
 			advice = "did you mean " + prefix + near + "?"
 		}
-		r.mistake(prefix+name, "is not a key that Trunkline knows", advice)
+		what := "key"
+		if _, table := table[name].(map[string]any); table {
+			what = "section"
+		}
+		r.mistake(prefix+name, "is not a "+what+" that Trunkline knows", advice)
 	}
 }
 
@@ -255,9 +259,10 @@ func parseDuration(s string) (Duration, error) {
 	return Duration(total), nil
 }
 
-// nearest returns the known name that is at most two edits away, or "".
+// nearest returns the known name that name was probably meant to be, or "":
+// at most two edits away, and one in three letters.
 func nearest(name string, known []string) string {
-	best, at := "", 3
+	best, at := "", min(2, len(name)/3)+1
 	for _, k := range known {
 		if d := edits(name, k); d < at {
 			best, at = k, d

@@ -33,6 +33,7 @@ func Load(path string, env func(string) string) (*Config, error) {
 		return nil, err
 	}
 	r.warnOfOpenFiles(path)
+	r.warnOfNoFolder(cfg)
 	cfg.Warnings = r.warnings.sorted()
 	return cfg, nil
 }
@@ -173,5 +174,14 @@ func (r *reader) warnOfOpenFiles(path string) {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
 			r.warn("secrets."+name, "is a secret in a file that everybody on this machine may read", "run: chmod 600 "+file)
 		}
+	}
+}
+
+// warnOfNoFolder warns of a database whose folder is not there: on the machine
+// that the configuration is for it is a mistake, elsewhere it is none.
+func (r *reader) warnOfNoFolder(cfg *Config) {
+	dir := filepath.Dir(strings.TrimPrefix(cfg.Store.URL, "sqlite:"))
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		r.warn("store.url", "is in a folder that does not exist", "run: install -d -m 700 -o trunkline "+dir)
 	}
 }
