@@ -149,6 +149,22 @@ func TestServerThatDiesEndsTheStreamSoThatItCanBeTakenUpAgain(t *testing.T) {
 	again.sync()
 }
 
+func TestMetricsCountWhatHappened(t *testing.T) {
+	s, _ := recorded(t, nil)
+	p := s.online("alice", "")
+	p.say("<message xmlns='jabber:client' to='bob@" + domain + "'><body>x</body></message>")
+	p.say("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>")
+	p.ended()
+	s.endedFor("client_closed")
+	require.EqualValues(t, 1, s.counter("trunkline_gateway_logins_total", "success"))
+	require.EqualValues(t, 2, s.counter("trunkline_gateway_stanzas_total", "client"), "the bind and the message")
+	wrong := s.connect("")
+	wrong.open()
+	wrong.say(auth("", "alice", "tlt_wrong"))
+	wrong.next()
+	require.EqualValues(t, 1, s.counter("trunkline_gateway_logins_total", "not-authorized"))
+}
+
 func TestManyConnectionsLeaveNothingBehind(t *testing.T) {
 	s := newStack(t, stackConfig{})
 	s.consent("alice", true, true, true)

@@ -43,7 +43,7 @@ func (g *Gateway) isPlain() bool {
 // dial opens the TCP connection, and TLS on it where it is direct.
 func (g *Gateway) dial(ctx context.Context) (net.Conn, error) {
 	up := g.cfg.Upstream
-	tcp := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+	tcp := net.Dialer{Resolver: net.DefaultResolver, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3,
 	}}
 	switch {

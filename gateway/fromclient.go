@@ -3,7 +3,11 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
 	"github.com/trunkline-chat/trunkline/gateway/policy"
@@ -46,7 +50,11 @@ func (s *stream) readEnding(err error) ending {
 	case errors.As(err, &f):
 		return endFraming(err)
 	default:
-		return endGone.with(err)
+		e := endGone
+		if code := websocket.CloseStatus(err); code != -1 {
+			e.detail = fmt.Sprint("close code ", int(code)) // its reason is the browser's to choose
+		}
+		return e
 	}
 }
 
@@ -107,25 +115,12 @@ func (s *stream) open(e *framing.Element, now phase) {
 	case now != phaseNew && now != phaseSuccess:
 		s.finish(endOpenAgain)
 		return
-	case h.To != s.g.cfg.Domain:
+	case !strings.EqualFold(h.To, s.g.cfg.Domain):
 		s.finish(endHost)
 		return
 	}
-	if now == phaseNew {
-		if s.policy, err = s.g.strangerPolicy(); err != nil {
-			s.finish(endPanic.with(err))
-			return
-		}
-		conn, err := s.g.connect(s.ctx)
-		if err != nil {
-			s.finish(endUnreachable.with(err))
-			return
-		}
-		c := newServer(conn, s.g.limits.Stall)
-		s.mu.Lock()
-		s.server = c
-		s.mu.Unlock()
-		s.start(func() { defer close(c.done); s.readServer(c) })
+	if now == phaseNew && !s.reachServer() {
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,17 +131,38 @@ func (s *stream) open(e *framing.Element, now phase) {
 	s.toServer(framing.AppendStreamHeader(nil, framing.Header{To: s.g.cfg.Domain, Version: "1.0", Lang: h.Lang}))
 }
 
+// reachServer connects and starts the goroutine that reads from there.
+func (s *stream) reachServer() bool {
+	stranger, err := s.g.strangerPolicy()
+	if err != nil {
+		s.finish(endPanic.with(err))
+		return false
+	}
+	conn, err := s.g.connect(s.ctx)
+	if err != nil {
+		s.finish(endUnreachable.with(err))
+		return false
+	}
+	c := newServer(conn, s.g.limits.Stall)
+	s.server.Store(c)
+	s.mu.Lock()
+	s.policy = stranger
+	s.mu.Unlock()
+	s.start(func() { defer close(c.done); s.readServer(c) })
+	return true
+}
+
 // toServer expects s.mu to be held. After the stream is over it drops b.
 func (s *stream) toServer(b []byte) {
 	if !s.gone && !s.isOver() {
-		s.server.queue(b)
+		s.server.Load().queue(b)
 	}
 }
 
 // judgeClient asks the policy and does what it says.
 func (s *stream) judgeClient(e *framing.Element) {
 	s.carryClient(e)
-	if s.server.isFull() {
+	if s.server.Load().isFull() {
 		s.flush()
 	}
 }
@@ -172,7 +188,7 @@ func (s *stream) carryClient(e *framing.Element) {
 		s.finish(endPolicy(v))
 		return
 	}
-	if !e.Is(framing.NSClient, "message") && e.IsStanza() {
+	if v.Action == policy.Replace || (e.IsStanza() && !e.Is(framing.NSClient, "message")) {
 		s.markStale()
 	}
 }

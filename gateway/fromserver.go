@@ -62,6 +62,7 @@ func (s *stream) fromServer(c *server, e *framing.Element) {
 		return
 	case isManagement(e):
 		s.management(e)
+		s.put(e.Raw)
 		return
 	}
 	s.judgeServer(e)
@@ -75,8 +76,7 @@ func (s *stream) loginAnswer(c *server, e *framing.Element) {
 		c.restart()
 		s.put(e.Raw)
 	case "failure":
-		s.put(e.Raw)
-		s.loginFailed(conditionOf(e))
+		s.loginFailed(conditionOf(e), e.Raw)
 	default: // PLAIN has no challenge after its first message
 		s.finish(endServerSpeaks)
 	}
@@ -84,19 +84,7 @@ func (s *stream) loginAnswer(c *server, e *framing.Element) {
 
 // judgeServer asks the policy and does what it says.
 func (s *stream) judgeServer(e *framing.Element) {
-	s.mu.Lock()
-	v := s.policy.FromServer(e)
-	s.g.metrics.stanzas.WithLabelValues("server", label(v)).Inc()
-	for _, frame := range v.Inject {
-		s.toServer(frame)
-	}
-	switch {
-	case len(v.Inject) > 0 && s.held == nil:
-		s.hold()
-	case v.Action != policy.Swallow && !s.resuming():
-		s.release()
-	}
-	s.mu.Unlock()
+	v := s.carryServer(e)
 	if len(v.Inject) > 0 {
 		s.flush()
 	}
@@ -108,6 +96,27 @@ func (s *stream) judgeServer(e *framing.Element) {
 	case policy.End:
 		s.finish(endPolicy(v))
 	}
+}
+
+// carryServer does what concerns the server.
+func (s *stream) carryServer(e *framing.Element) policy.Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.policy.FromServer(e)
+	s.g.metrics.stanzas.WithLabelValues("server", label(v)).Inc()
+	for _, frame := range v.Inject {
+		s.toServer(frame)
+	}
+	switch {
+	case len(v.Inject) > 0 && s.held == nil:
+		s.hold()
+	case v.Action != policy.Swallow && !s.resuming():
+		s.release()
+	}
+	if e.Is(framing.NSClient, "iq") {
+		s.markStale()
+	}
+	return v
 }
 
 // endStreamError is the end after a stream error of the server, which the

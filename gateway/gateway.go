@@ -65,6 +65,7 @@ func (g *Gateway) revoke(index func(*registry) map[string]map[*stream]struct{}, 
 	e := endRevoked
 	e.detail = reason
 	for _, s := range g.streams.of(index, key) {
+		s.doomed.Store(true)
 		s.finish(e)
 	}
 }

@@ -40,10 +40,19 @@ func newHibernation(now func() time.Time) *hibernation {
 	return &hibernation{now: now, doom: make(chan sleeper, 1024), known: map[string]sleeper{}}
 }
 
-func (h *hibernation) add(s sleeper) {
+// add notes a session that was cut. now is asked under the lock, so that a
+// revocation or a change of consent at this very moment is not missed: it has
+// either marked the stream before, or finds the session here. doomed sessions
+// are ended instead.
+func (h *hibernation) add(s sleeper, now func() (shown, doomed bool)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.known) < maxSleepers {
+	shown, doomed := now()
+	s.shown = shown
+	switch {
+	case doomed:
+		h.condemn(s)
+	case len(h.known) < maxSleepers:
 		h.known[s.previd] = s
 	}
 }

@@ -65,37 +65,41 @@ func (s *stream) tryLogin(text string) {
 
 // refuseLogin tells the browser itself; the server hears nothing of it.
 func (s *stream) refuseLogin(condition string) {
-	s.put(saslFailure(condition))
-	s.loginFailed(condition)
+	s.loginFailed(condition, saslFailure(condition))
 }
 
-// loginFailed counts a login that was refused here or by the server.
-func (s *stream) loginFailed(condition string) {
+// loginFailed counts a login that was refused here or by the server, and tells
+// the browser, which may try again.
+func (s *stream) loginFailed(condition string, answer []byte) {
 	s.g.metrics.logins.WithLabelValues(condition).Inc()
-	s.mu.Lock()
-	s.tries++
-	tries := s.tries
-	account := s.who.account
-	s.phase = phaseOpened
-	s.who, s.consent, s.username = binding{}, nil, ""
-	s.mu.Unlock()
+	account, tries := s.forgetLogin()
 	s.g.streams.release(s)
 	s.log.Info("gateway: login refused", "account", account, "condition", condition)
+	s.put(answer)
 	if tries >= s.g.limits.LoginTries {
 		s.finish(endLoginTries)
 	}
+}
+
+func (s *stream) forgetLogin() (account string, tries int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	account = s.who.account
+	s.tries++
+	s.phase = phaseOpened
+	s.who, s.consent, s.username = binding{}, nil, ""
+	return account, s.tries
 }
 
 // loggedIn notes the server's agreement.
 func (s *stream) loggedIn(e *framing.Element) {
 	s.g.metrics.logins.WithLabelValues("success").Inc()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.loginOK = true
 	s.phase = phaseSuccess
 	s.policy.FromServer(e)
-	account := s.who.account
-	s.mu.Unlock()
-	s.log.Info("gateway: login", "account", account, "aware", s.aware)
+	s.log.Info("gateway: login", "account", s.who.account, "aware", s.aware)
 }
 
 // saslFailure is a refusal (RFC 6120 section 6.5).

@@ -138,15 +138,25 @@ func resumeFailed(e *framing.Element, condition string) []byte {
 	return []byte("<failed xmlns='" + e.Name.Space + "'><" + condition + " xmlns='" + framing.NSStanzas + "'/></failed>")
 }
 
-// management follows the server's part of XEP-0198.
+// management follows the server's part of XEP-0198. The state is saved before
+// the client knows that it can resume.
 func (s *stream) management(e *framing.Element) {
+	switch e.Name.Local {
+	case "enabled", "resumed", "failed":
+		s.manage(e)
+		s.save(true)
+	}
+}
+
+func (s *stream) manage(e *framing.Element) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch e.Name.Local {
 	case "enabled":
 		if id := e.Attr("id"); id != "" && isTrue(e.Attr("resume")) {
 			s.sm.previd = strings.Clone(id)
-			s.g.streams.own(s.sm.previd, s)
 			s.sm.max = s.sessionTime(e.Attr("max"))
+			s.g.streams.own(s.sm.previd, s)
 		}
 	case "resumed":
 		s.sm.previd, s.sm.pending = s.sm.pending, ""
@@ -159,12 +169,7 @@ func (s *stream) management(e *framing.Element) {
 			s.sm, s.policy, s.fresh = management{}, s.fresh, nil
 		}
 	}
-	if !s.resuming() {
-		s.release()
-	}
-	s.mu.Unlock()
-	s.save(true) // before the client knows that it can resume
-	s.put(e.Raw)
+	s.release()
 }
 
 func isTrue(s string) bool { return s == "true" || s == "1" }
@@ -222,27 +227,37 @@ func (s *stream) store(life time.Duration, always bool) {
 // may be resumed for as long as the server keeps it, a closed one never.
 func (s *stream) settle(e ending) {
 	s.mu.Lock()
-	m, who := s.sm, s.who
-	shown := s.consent != nil && s.consent.Presence
+	m, who, p := s.sm, s.who, s.policy
 	s.mu.Unlock()
 	id := m.previd
 	if id == "" {
 		id = m.pending // cut on the way: the server may or may not have resumed it
 	}
-	if id == "" || s.g.cfg.Resumptions == nil || !s.g.streams.disown(id, s) {
+	if id == "" || !s.g.streams.disown(id, s) {
 		return
 	}
-	if e.server == cut {
-		if m.previd != "" {
-			s.store(m.max+time.Minute, true)
-		}
-		s.g.asleep.add(sleeper{binding: who, previd: id, handled: m.handled, shown: shown, aware: s.aware,
-			expires: s.g.cfg.Now().Add(m.max + time.Minute)})
+	if e.server != cut {
+		s.forgetState(id)
+		return
+	}
+	if m.previd != "" && s.g.cfg.Resumptions != nil {
+		s.store(m.max+time.Minute, true)
+	}
+	s.g.asleep.add(sleeper{
+		binding: who, previd: id, handled: m.handled, aware: s.aware, expires: s.g.cfg.Now().Add(m.max + time.Minute),
+	}, func() (shown, doomed bool) {
+		shown = p.Consent().Presence
+		return shown, s.doomed.Load() || (!shown && !p.Settled())
+	})
+}
+
+func (s *stream) forgetState(previd string) {
+	if s.g.cfg.Resumptions == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), lookupTimeout)
 	defer cancel()
-	if err := s.g.cfg.Resumptions.DeleteResumption(ctx, resumptionKey(s.g.cfg.Domain, id)); err != nil {
-		s.log.Warn("gateway: resumption not forgotten", "account", who.account, "error", err)
+	if err := s.g.cfg.Resumptions.DeleteResumption(ctx, resumptionKey(s.g.cfg.Domain, previd)); err != nil {
+		s.log.Warn("gateway: resumption not forgotten", "error", err)
 	}
 }

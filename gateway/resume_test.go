@@ -171,6 +171,35 @@ func TestRevocationEndsStreamsAndWaitingSessions(t *testing.T) {
 	require.Zero(t, s.states.count())
 }
 
+// TestWithdrawalThatMeetsACut takes consent back from a client that would walk,
+// and breaks its line before it can.
+func TestWithdrawalThatMeetsACut(t *testing.T) {
+	s := newStack(t, stackConfig{})
+	s.contacts("alice", "bob")
+	s.consent("alice", true, false, false)
+	bob := s.observer("bob")
+	alice := s.online("alice", "?consent=walk")
+	alice.enable()
+	require.Equal(t, []string{"presence"}, traces(tell(alice, bob)))
+	s.consent("alice", false, false, false)
+	alice.cut()
+	bob.Expect("alice leaving", func(e integration.Element) bool { return e.Attrs["type"] == "unavailable" })
+	s.awaitStreams(0)
+}
+
+func TestRevocationDoesNotWaitForTheServer(t *testing.T) {
+	s := newStack(t, stackConfig{})
+	alice := s.online("alice", "")
+	alice.sync()
+	require.NoError(t, s.prosody.Pause())
+	began := time.Now()
+	require.NoError(t, s.tokens.RevokeSession(t.Context(), "session-alice", "signed out"))
+	condition, _ := alice.ended()
+	require.Equal(t, "not-authorized", condition)
+	require.Less(t, time.Since(began), 5*time.Second)
+	require.NoError(t, s.prosody.Continue())
+}
+
 func TestRevokedCredentialAndAccount(t *testing.T) {
 	s := newStack(t, stackConfig{})
 	secret := s.password("alice")

@@ -46,6 +46,7 @@ type stack struct {
 	states   *resumptions
 	metrics  *prometheus.Registry
 	logs     *lockedBuffer
+	secrets  []string // issued; none may be in the log
 }
 
 // stackConfig changes the stack before it starts.
@@ -109,14 +110,22 @@ func (s *stack) startGateway(c stackConfig) {
 			s.t.Error(err)
 		}
 		server.Close()
-		if strings.Contains(s.logs.String(), "gateway: panic") {
-			s.t.Error("the gateway panicked")
-		}
+		s.checkLog()
 		if s.t.Failed() {
 			s.t.Logf("gateway's log:\n%s", s.logs)
 		}
 	})
 	s.run(g.Run)
+}
+
+// checkLog holds for every test: no fault, no secret, no stanza.
+func (s *stack) checkLog() {
+	log := s.logs.String()
+	for _, unwanted := range append(s.secrets, "gateway: panic", "<body", "&lt;body", "I am here", "jabber:client") {
+		if strings.Contains(log, unwanted) {
+			s.t.Errorf("the log holds %q", unwanted)
+		}
+	}
 }
 
 // run keeps f going until the test has ended.
@@ -148,6 +157,7 @@ func (s *stack) password(name string) string {
 	s.t.Helper()
 	secret, _, err := s.tokens.IssueTemporary(s.t.Context(), "id-"+name, "session-"+name)
 	require.NoError(s.t, err)
+	s.secrets = append(s.secrets, secret)
 	return secret
 }
 

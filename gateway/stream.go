@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/base32"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
@@ -42,15 +45,19 @@ type stream struct {
 	ctx     context.Context // ends when the stream is over
 	cancel  context.CancelFunc
 
-	once   sync.Once
-	ending ending        // readable once over is closed
-	over   chan struct{} // closed when the stream is to end
-	bye    chan struct{} // closed when the browser's <close/> came after that
-	hush   sync.Once     // for bye
-	stale  chan struct{} // a token: the saved state may be out of date
-	saving sync.Mutex    // held while the state is saved
-	rested chan struct{} // closed when the server's side and the saved state are settled
-	done   chan struct{} // closed when the handler has returned
+	once    sync.Once
+	ending  ending        // readable once over is closed
+	over    chan struct{} // closed when the stream is to end
+	bye     chan struct{} // closed when the browser's <close/> came after that
+	hush    sync.Once     // for bye
+	doomed  atomic.Bool   // the session must not outlive the stream
+	stale   chan struct{} // a token: the saved state may be out of date
+	saving  sync.Mutex    // held while the state is saved
+	rested  chan struct{} // closed when the server's side and the saved state are settled
+	resting sync.Once     // for rested
+	done    chan struct{} // closed when the handler has returned
+
+	server atomic.Pointer[server] // nil until the first <open/>
 
 	// The browser's reader alone.
 	unauthed int // bytes read before the login
@@ -65,7 +72,6 @@ type stream struct {
 	loginOK  bool
 	opened   bool // the browser has had an <open/>
 	gone     bool // nothing more may go to the server
-	server   *server
 	policy   *policy.Stream
 	fresh    *policy.Stream // the fresh policy while a resumption is with the server
 	username string
@@ -98,14 +104,29 @@ func (s *stream) run(b *browser) {
 	s.browser = b
 	b.conn.beforeRead = s.flush
 	s.start(func() {
-		if err := b.write(); err != nil {
-			s.finish(endSlow.with(err))
+		if err := b.write(); errors.Is(err, os.ErrDeadlineExceeded) {
+			s.finish(endSlow)
+		} else if err != nil {
+			s.finish(endGone)
 		}
 	})
-	s.start(s.watch)
+	s.start(func() {
+		defer s.abandon() // in case that goodbye fails
+		s.watch()
+	})
 	s.guard(s.readBrowser)
 	s.wg.Wait()
 	s.cancel()
+}
+
+// abandon lets go of whatever goodbye has left.
+func (s *stream) abandon() {
+	s.browser.queue.finish()
+	_ = s.browser.ws.CloseNow()
+	s.resting.Do(func() { close(s.rested) })
+	if c := s.server.Load(); c != nil {
+		_ = c.conn.Close()
+	}
 }
 
 // start runs f on a goroutine of the stream.
@@ -186,9 +207,7 @@ func (s *stream) isLoggedIn() bool {
 
 // flush sends the server what the browser's frames so far came to.
 func (s *stream) flush() {
-	s.mu.Lock()
-	c := s.server
-	s.mu.Unlock()
+	c := s.server.Load()
 	if c == nil {
 		return
 	}
@@ -218,28 +237,32 @@ func (s *stream) put(frame []byte) { s.browser.queue.put(s.ctx, frame) }
 
 // goodbye ends both sides, as the ending says.
 func (s *stream) goodbye(e ending) {
-	patience := s.g.limits.Goodbye
+	opened := s.stopServing()
+	last := e.frames(opened, framing.Header{From: s.g.cfg.Domain, ID: s.id, Version: "1.0"}, s.g.cfg.SeeOtherURL)
+	if !e.drain {
+		s.browser.queue.finish(last...)
+	}
+	if c := s.server.Load(); c != nil {
+		c.end(e.server, s.g.limits.Goodbye)
+	}
+	s.browser.queue.finish(last...)
+	s.settle(e)
+	s.resting.Do(func() { close(s.rested) })
+	s.endBrowser(e, s.g.limits.Goodbye)
+	s.logEnd(e)
+}
+
+// stopServing closes the way to the server for frames, and stops the timers.
+func (s *stream) stopServing() (opened bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.gone = true
-	c, opened := s.server, s.opened
 	for _, t := range []*time.Timer{s.grace, s.patience} {
 		if t != nil {
 			t.Stop()
 		}
 	}
-	s.mu.Unlock()
-	last := e.frames(opened, framing.Header{From: s.g.cfg.Domain, ID: s.id, Version: "1.0"}, s.g.cfg.SeeOtherURL)
-	if !e.drain {
-		s.browser.queue.finish(last...)
-	}
-	if c != nil {
-		c.end(e.server, patience)
-	}
-	s.browser.queue.finish(last...)
-	s.settle(e)
-	close(s.rested)
-	s.endBrowser(e, patience)
-	s.logEnd(e)
+	return s.opened
 }
 
 // endBrowser lets the last frames out and closes the WebSocket.
@@ -285,6 +308,9 @@ func (s *stream) setConsent(c policy.Consent) {
 	s.consent = &c
 	if s.username == "" {
 		return
+	}
+	if s.fresh != nil { // unbound: nothing is to be done but to know
+		s.fresh.SetConsent(c)
 	}
 	switch s.policy.SetConsent(c) {
 	case policy.EndStream:
