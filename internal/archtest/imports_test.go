@@ -6,7 +6,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 const module = "github.com/trunkline-chat/trunkline"
@@ -28,7 +31,6 @@ var allowed = map[string][]string{
 	"gateway/policy":                  {"gateway/framing"},
 	"internal/archtest":               {},
 	"internal/config":                 {},
-	"internal/doctor":                 {},
 	"internal/integration":            {},
 	"internal/sqldb":                  {},
 	"internal/sqldb/sqldbtest":        {"internal/sqldb"},
@@ -120,6 +122,32 @@ func TestImports(t *testing.T) {
 	for _, pkg := range []string{"cmd/trunkline", "gateway", "gateway/policy", "tokens", "tokens/backend", "webclient", "webclient/mastodon", "static"} {
 		assert.True(t, ships[pkg], "%s was not found: the rules judge an empty tree", pkg)
 	}
+}
+
+// TestTableIsTheDocumentedOne: people read the table in docs/architecture.md.
+func TestTableIsTheDocumentedOne(t *testing.T) {
+	text, err := os.ReadFile("../../docs/architecture.md")
+	require.NoError(t, err)
+	_, rows, found := strings.Cut(string(text), "| may import of ours |\n|---|---|---|\n")
+	require.True(t, found)
+	rows, _, _ = strings.Cut(rows, "\n\n")
+	quoted := regexp.MustCompile("`([^`]+)`")
+	documented := map[string][]string{}
+	for row := range strings.Lines(rows) {
+		cells := strings.Split(row, "|")
+		require.Len(t, cells, 5, row)
+		may := []string{}
+		for _, m := range quoted.FindAllStringSubmatch(cells[3], -1) {
+			may = append(may, m[1])
+		}
+		for _, m := range quoted.FindAllStringSubmatch(cells[1], -1) {
+			if strings.TrimSpace(cells[3]) != "anything" {
+				slices.Sort(may)
+				documented[m[1]] = may
+			}
+		}
+	}
+	assert.Equal(t, allowed, documented)
 }
 
 func TestImportRuleComplains(t *testing.T) {
