@@ -175,7 +175,7 @@ export function Panel(props: Props): JSX.Element {
         {onClose && <IconButton icon="close" label="Close chat" onClick={onClose} class="close" />}
         <main class="screen"><Screen {...props} first={first} /></main>
       </div>
-      <div class="vh" role="status" data-connection={state.connection.kind}>{chatting ? connectionWords(state.connection) : ""}</div>
+      <div class="vh" role="status" data-connection={state.connection.kind} data-resumed={state.connection.kind === "online" && state.connection.resumed}>{chatting ? connectionWords(state.connection) : ""}</div>
     </div>
   );
 }
