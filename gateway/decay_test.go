@@ -48,19 +48,20 @@ func TestSilentBrowserIsNoticed(t *testing.T) {
 }
 
 func TestBrowserThatAnswersPingsStays(t *testing.T) {
-	s, _ := recorded(t, func(c *gateway.Config) {
-		c.Limits.PingEvery, c.Limits.DeadAfter = 10*time.Millisecond, 100*time.Millisecond
-	})
+	const every, dead = 20 * time.Millisecond, 400 * time.Millisecond
+	s, _ := recorded(t, func(c *gateway.Config) { c.Limits.PingEvery, c.Limits.DeadAfter = every, dead })
 	p := s.online("alice", "")
-	done := make(chan error, 1)
-	go func() { _, err := p.read(); done <- err }() // only pings come in
-	select {
-	case err := <-done:
-		t.Fatal(err)
-	case <-time.After(400 * time.Millisecond): // four times the limit
+	ended := make(chan error, 1)
+	go func() { _, err := p.read(); ended <- err }() // only pings come in
+	for range 2 * dead / every {
+		select {
+		case <-p.pings:
+		case err := <-ended:
+			t.Fatal(err)
+		}
 	}
 	p.cut()
-	<-done
+	<-ended
 }
 
 // TestSlowReaderIsCutAndBounded floods a browser that does not read.
@@ -81,7 +82,7 @@ func TestSlowReaderIsCutAndBounded(t *testing.T) {
 		flooded <- n
 	}()
 	s := newStack(t, stackConfig{upstream: l.Addr().String(), change: func(c *gateway.Config) {
-		c.Limits.Stall = 200 * time.Millisecond
+		c.Limits.Stall = time.Second
 	}})
 	s.consent("alice", true, true, true)
 	p := s.online("alice", "")

@@ -38,19 +38,21 @@ type ending struct {
 	drain bool
 	// abrupt does not wait for the browser's <close/>.
 	abrupt bool
-	detail string // for the log alone
+	// elsewhere says that the session may have been resumed by another gateway:
+	// the saved state is touched only if it changed here since.
+	elsewhere bool
+	detail    string // for the log alone
 }
 
 // The endings. A framing error adds its own, see endFraming.
 var (
-	endClient  = ending{reason: "client_closed", code: websocket.StatusNormalClosure, drain: true, abrupt: true}
-	endGone    = ending{reason: "browser_gone", server: cut, silent: true}
-	endDead    = ending{reason: "browser_silent", server: cut, silent: true}
-	endSlow    = ending{reason: "slow_reader", server: cut, silent: true}
-	endResumed = ending{reason: "resumed_elsewhere", code: websocket.StatusPolicyViolation, server: cut, silent: true}
-	endServer  = ending{reason: "server_closed", code: websocket.StatusNormalClosure}
-	endLost    = ending{reason: "server_lost", code: websocket.StatusBadGateway, server: cut, silent: true,
-		text: "the XMPP server is gone"}
+	endClient      = ending{reason: "client_closed", code: websocket.StatusNormalClosure, drain: true, abrupt: true}
+	endGone        = ending{reason: "browser_gone", server: cut, silent: true}
+	endDead        = ending{reason: "browser_silent", server: cut, silent: true}
+	endSlow        = ending{reason: "slow_reader", server: cut, silent: true}
+	endResumed     = ending{reason: "resumed_elsewhere", code: websocket.StatusPolicyViolation, server: cut, silent: true}
+	endServer      = ending{reason: "server_closed", code: websocket.StatusNormalClosure}
+	endLost        = ending{reason: "server_lost", code: websocket.StatusBadGateway, server: cut, silent: true, elsewhere: true}
 	endUnreachable = ending{reason: "server_unreachable", condition: framing.RemoteConnectionFailed,
 		code: websocket.StatusBadGateway, text: "The chat server cannot be reached now."}
 	endServerSpeaks = ending{reason: "server_garbage", condition: framing.InternalServerError,

@@ -128,6 +128,9 @@ func endStreamError(e *framing.Element) ending {
 		if c.Name.Space == framing.NSStreams && c.Name.Local != "text" {
 			end.code = closeCode(framing.Condition(c.Name.Local))
 			end.detail = c.Name.Local
+			if c.Name.Local == string(framing.Conflict) {
+				end.server, end.elsewhere = cut, true
+			}
 			break
 		}
 	}

@@ -64,7 +64,6 @@ var answers = []struct{ seen, say string }{
 	{"<stream:stream", "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='" + framing.NSStream +
 		"' from='" + domain + "' id='r2' version='1.0'><stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>"},
 	{"</iq>", "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>alice@" + domain + "/r</jid></bind></iq>"},
-	{"</stream:stream>", "</stream:stream>"},
 }
 
 // shutdown is said to a client that asks for it.
@@ -85,6 +84,10 @@ func (r *recorder) serve(conn net.Conn) {
 		rest = append(rest, buf[:n]...)
 		if bytes.Contains(rest, []byte("id='end-me'")) {
 			_, _ = io.WriteString(conn, shutdown)
+			return
+		}
+		if bytes.Contains(rest, []byte("</stream:stream>")) {
+			_, _ = io.WriteString(conn, "</stream:stream>")
 			return
 		}
 		for next < len(answers) {

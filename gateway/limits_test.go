@@ -20,7 +20,7 @@ func recorded(t *testing.T, change func(*gateway.Config)) (*stack, *recorder) {
 	t.Helper()
 	r := newRecorder(t)
 	s := newStack(t, stackConfig{upstream: r.listener.Addr().String(), change: func(c *gateway.Config) {
-		c.Limits.Goodbye = 50 * time.Millisecond // neither the recorder nor a peer is polite
+		c.Limits.Goodbye = 300 * time.Millisecond // peers do not answer <close/>
 		if change != nil {
 			change(c)
 		}
@@ -30,7 +30,7 @@ func recorded(t *testing.T, change func(*gateway.Config)) (*stack, *recorder) {
 }
 
 func TestLoginHasToBeQuick(t *testing.T) {
-	s, _ := recorded(t, func(c *gateway.Config) { c.Limits.AuthTime = 50 * time.Millisecond })
+	s, _ := recorded(t, func(c *gateway.Config) { c.Limits.AuthTime = 500 * time.Millisecond })
 	silent, halfway := s.connect(""), s.connect("")
 	halfway.open()
 	for _, p := range []*peer{silent, halfway} {

@@ -241,7 +241,7 @@ func (s *stream) settle(e ending) {
 		return
 	}
 	if m.previd != "" && s.g.cfg.Resumptions != nil {
-		s.store(m.max+time.Minute, true)
+		s.store(m.max+time.Minute, !e.elsewhere)
 	}
 	s.g.asleep.add(sleeper{
 		binding: who, previd: id, handled: m.handled, aware: s.aware, expires: s.g.cfg.Now().Add(m.max + time.Minute),

@@ -30,6 +30,8 @@ type peer struct {
 	jid  string
 	full string // the bind result as it came
 
+	pings chan struct{} // a token for each that was answered
+
 	// XEP-0198, from enable on: stanzas sent and received.
 	sent, got int
 }
@@ -37,7 +39,7 @@ type peer struct {
 // connect opens the WebSocket. query is what follows the path.
 func (s *stack) connect(query string) *peer {
 	s.t.Helper()
-	p := &peer{t: s.t}
+	p := &peer{t: s.t, pings: make(chan struct{}, 1)}
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		var d net.Dialer
 		conn, err := d.DialContext(ctx, network, addr)
@@ -46,6 +48,13 @@ func (s *stack) connect(query string) *peer {
 	}}}
 	ws, _, err := websocket.Dial(s.t.Context(), s.url+"/xmpp-websocket"+query, &websocket.DialOptions{
 		Subprotocols: []string{"xmpp"}, HTTPClient: client, HTTPHeader: http.Header{"Origin": {pageURL}},
+		OnPingReceived: func(context.Context, []byte) bool {
+			select {
+			case p.pings <- struct{}{}:
+			default:
+			}
+			return true
+		},
 	})
 	require.NoError(s.t, err)
 	require.Equal(s.t, "xmpp", ws.Subprotocol())
