@@ -85,6 +85,9 @@ describe("live messages", () => {
       h("error", {}, h("service-unavailable", { xmlns: NS.STANZAS })));
     const e = readMessage(x, OWN);
     assert.deepEqual([e?.body, e?.received, e?.error], ["", "", "They cannot be reached right now."]);
+    const refused = h("message", { xmlns: NS.CLIENT, type: "error", from: BOB, id: "1" }, h("error", {}, h("not-allowed", { xmlns: NS.STANZAS }),
+      h("text", { xmlns: NS.STANZAS }, "Not while hidden."), h("refused", { xmlns: NS.GATEWAY })));
+    assert.equal(readMessage(refused, OWN)?.error, "Not while hidden.");
   });
 });
 

@@ -127,9 +127,10 @@ const WORDS: Readonly<Record<string, string>> = {
   "resource-constraint": "Their mailbox is full.",
 };
 
-/** Plain words for a refused stanza: the gateway's own reason where it gave one. */
+/** Plain words for a refused stanza. The gateway's refusals bring their own. */
 export function refusal(x: Xml): string {
   const said = stanzaError(x);
+  if (said.text && child(child(x, "error"), "refused", NS.GATEWAY)) return said.text;
   return WORDS[said.condition] ?? (said.text || "The message could not be delivered.");
 }
 
