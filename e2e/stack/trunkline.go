@@ -107,6 +107,16 @@ func (t *Trunkline) end(sig syscall.Signal) {
 	t.cmd = nil
 }
 
+// Run runs another subcommand under the same configuration, as an admin does
+// beside the running service, and returns what it printed.
+func (t *Trunkline) Run(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, t.binary, append(args, "--config", t.config)...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("stack: trunkline %s: %w:\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}
+
 // Log returns everything that trunkline has written so far.
 func (t *Trunkline) Log() string {
 	raw, err := os.ReadFile(t.log.Name())

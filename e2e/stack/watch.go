@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -45,6 +46,41 @@ func (s *Stack) Native(ctx context.Context, username string) (*Native, error) {
 	n := &Native{raw: raw}
 	n.wg.Go(n.read)
 	return n, nil
+}
+
+// TryLogin asks the XMPP server whether it takes a password. The answer is ""
+// or the SASL condition of the refusal; nobody is logged in afterwards.
+func (s *Stack) TryLogin(ctx context.Context, username, password string) (condition string, err error) {
+	raw, err := integration.Dial(ctx, s.Prosody.Addr(), s.Prosody.Domain())
+	if err != nil {
+		return "", err
+	}
+	defer raw.Close()
+	err = raw.Login(ctx, username, password)
+	var refused *integration.SASLError
+	if errors.As(err, &refused) {
+		return refused.Condition, nil
+	}
+	return "", err
+}
+
+// Age makes every pending login and every credential older by d: for them it is
+// as if the clock had gone on.
+func (s *Stack) Age(ctx context.Context, d time.Duration) error {
+	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(s.dir, "trunkline.db"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, statement := range []string{
+		"UPDATE pending_logins SET created_at = created_at - $1",
+		"UPDATE credentials SET created_at = created_at - $1, expires_at = expires_at - $1, first_used_at = first_used_at - $1",
+	} {
+		if _, err := db.ExecContext(ctx, statement, d.Milliseconds()); err != nil {
+			return fmt.Errorf("stack: age: %w", err)
+		}
+	}
+	return nil
 }
 
 // Password issues a credential for a person from the running instance's

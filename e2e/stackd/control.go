@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/trunkline-chat/trunkline/e2e/stack"
 )
@@ -26,8 +27,11 @@ func newControl(ctx context.Context, s *stack.Stack) *control {
 
 // order is the body of a request; which fields count depends on the order.
 type order struct {
-	User string `json:"user"`
-	XML  string `json:"xml"`
+	User     string   `json:"user"`
+	XML      string   `json:"xml"`
+	Password string   `json:"password"`
+	Seconds  int      `json:"seconds"`
+	Args     []string `json:"args"`
 }
 
 func (c *control) routes() http.Handler {
@@ -47,6 +51,7 @@ func (c *control) routes() http.Handler {
 		"/trunkline/stop":   do(s.Trunkline.Stop),
 		"/trunkline/start":  func(order) (any, error) { return nil, s.Trunkline.Start(c.ctx) },
 		"/trunkline/log":    func(order) (any, error) { return s.Trunkline.Log(), nil },
+		"/trunkline/run":    func(o order) (any, error) { return s.Trunkline.Run(c.ctx, o.Args...) },
 		"/front/cut":        func(order) (any, error) { return s.Front.Cut(), nil },
 		"/front/down":       do(func() { s.Front.SetDown(true) }),
 		"/front/up":         do(func() { s.Front.SetDown(false) }),
@@ -54,6 +59,8 @@ func (c *control) routes() http.Handler {
 		"/native/send":      c.send,
 		"/native/seen":      c.seen,
 		"/native/logout":    c.logout,
+		"/native/try":       func(o order) (any, error) { return s.TryLogin(c.ctx, o.User, o.Password) },
+		"/age":              func(o order) (any, error) { return nil, s.Age(c.ctx, time.Duration(o.Seconds)*time.Second) },
 		"/password":         func(o order) (any, error) { return s.Password(c.ctx, o.User) },
 	} {
 		mux.HandleFunc("POST "+path, c.handle(f))

@@ -1,9 +1,13 @@
-import { expect, type Browser, type BrowserContext, type FrameLocator, type Locator, type Page } from '@playwright/test';
+import { expect, type Browser, type BrowserContext, type Frame, type FrameLocator, type Locator, type Page } from '@playwright/test';
 import type { Stack } from './stack.ts';
 
 export interface PersonOptions {
   viewport?: { width: number; height: number };
   colorScheme?: 'light' | 'dark';
+  /** Where on the Mastodon page to arrive, for example `/@bob/1`. */
+  path?: string;
+  /** What to do with the browser before its first page. */
+  prepare?: (context: BrowserContext) => void | Promise<void>;
 }
 
 /** What to answer at Mastodon's pages. */
@@ -33,10 +37,11 @@ export class Person {
       viewport: options.viewport ?? { width: 1280, height: 800 },
       colorScheme: options.colorScheme ?? 'light',
     });
+    await options.prepare?.(context);
     const page = await context.newPage();
     await page.goto(`${stack.addresses.mastodon}/auth/sign_in`);
     await signIn(page, name);
-    await page.goto(stack.addresses.page);
+    await page.goto(options.path ? stack.addresses.mastodon + options.path : stack.addresses.page);
     return new Person(stack, name, context, page);
   }
 
@@ -72,11 +77,23 @@ export class Person {
     await expect(this.page.locator('trunkline-chat')).toHaveAttribute('data-open', '');
   }
 
-  /** Logs in through the popup and waits until it has closed by itself. */
-  async login(options: LoginOptions = {}): Promise<void> {
+  /** The panel's own frame, for what only a script in it can tell. */
+  get frame(): Frame {
+    const frame = this.page.frames().find((one) => one.url().startsWith(`${this.stack.addresses.chat}/panel`));
+    if (!frame) throw new Error('the panel is not loaded');
+    return frame;
+  }
+
+  /** Begins a login and returns its window, wherever at Mastodon it is. */
+  async beginLogin(): Promise<Page> {
     const popup = this.page.waitForEvent('popup');
     await this.panel.getByRole('button', { name: /^(Log in with|Try again)/ }).click();
-    await answerMastodon(await popup, this.name, options);
+    return popup;
+  }
+
+  /** Logs in through the popup and waits until it has closed by itself. */
+  async login(options: LoginOptions = {}): Promise<void> {
+    await answerMastodon(await this.beginLogin(), this.name, options);
   }
 
   /** The first steps: address, consent, and the people step left without choosing anybody. */
@@ -167,7 +184,7 @@ export class Person {
   }
 }
 
-async function signIn(page: Page, name: string): Promise<void> {
+export async function signIn(page: Page, name: string): Promise<void> {
   await page.getByLabel(/e-?mail/i).fill(name);
   await page.getByLabel('Password').fill('password');
   await page.getByRole('button', { name: 'Log in', exact: true }).click();

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -12,6 +12,14 @@ interface Addresses {
   chat: string;
   mastodon: string;
   control: string;
+}
+
+/** What the stand-in has counted so far, as far as the tests ask. */
+export interface Counters {
+  codes_issued: number;
+  tokens_issued: number;
+  tokens_revoked: number;
+  tokens_live: number;
 }
 
 export interface StackOptions {
@@ -27,12 +35,14 @@ export class Stack {
     readonly addresses: Addresses,
     private readonly process: ChildProcess,
     private readonly dir: string,
+    private readonly mode: Mode,
   ) {}
 
   static async start(options: StackOptions = {}): Promise<Stack> {
     const dir = mkdtempSync(join(tmpdir(), 'trunkline-e2e-'));
     const root = resolve(import.meta.dirname, '../..');
-    const args = ['-dir', dir, '-mode', options.mode ?? '4.6'];
+    const mode = options.mode ?? '4.6';
+    const args = ['-dir', dir, '-mode', mode];
     if (options.follows) args.push('-follows', String(options.follows));
     if (options.noPrivacyLists) args.push('-no-privacy-lists');
     const child = spawn(join(root, 'bin/stackd'), args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] });
@@ -41,7 +51,7 @@ export class Stack {
       child.once('exit', (code) => fail(new Error(`the stack ended at start with ${String(code)}`)));
       child.once('error', fail);
     });
-    return new Stack(addresses, child, dir);
+    return new Stack(addresses, child, dir, mode);
   }
 
   async stop(): Promise<void> {
@@ -59,9 +69,34 @@ export class Stack {
     return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 
+  /** Everything that trunkline has logged. */
+  async log(): Promise<string> {
+    return this.control<string>('trunkline/log');
+  }
+
+  /** Lets the clock go on by so much for pending logins and credentials. */
+  async age(seconds: number): Promise<void> {
+    await this.control('age', { seconds });
+  }
+
+  /** Tries a password at the XMPP server itself: '' or the condition of the refusal. */
+  async tryPassword(user: string, password: string): Promise<string> {
+    return this.control<string>('native/try', { user, password });
+  }
+
+  /** The stand-in's access tokens and the secrets of its apps. */
+  mastodonSecrets(): string[] {
+    const kept = JSON.parse(readFileSync(join(this.dir, `mastodon-${this.mode}.json`), 'utf8')) as {
+      Apps: Record<string, { Secret: string }>;
+      Tokens: Record<string, unknown>;
+    };
+    return [...Object.values(kept.Apps).map((app) => app.Secret), ...Object.keys(kept.Tokens)];
+  }
+
   /** Turns one of the stand-in's failure knobs. */
-  async knob(body: Record<string, unknown>): Promise<void> {
+  async knob(body: Record<string, unknown>): Promise<Counters> {
     const res = await fetch(`${this.addresses.mastodon}/__control`, { method: 'POST', body: JSON.stringify(body) });
     if (!res.ok) throw new Error(`knob: ${String(res.status)} ${await res.text()}`);
+    return await res.json() as Counters;
   }
 }
