@@ -53,14 +53,22 @@ func (s *stream) resuming() bool { return s.sm.pending != "" }
 func (s *stream) resume(e *framing.Element) {
 	previd := strings.Clone(e.Attr("previd"))
 	s.supersede(previd)
+	if failed := s.tryResume(e, previd); failed != nil {
+		s.put(failed)
+	}
+}
+
+// tryResume returns what the client is to be told, nil if the server tells it.
+func (s *stream) tryResume(e *framing.Element, previd string) []byte {
 	p, state, err := s.restore(previd)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.sm.previd != "" || s.policy.JID() != "":
-		s.put(resumeFailed(e, "unexpected-request"))
+		return resumeFailed(e, "unexpected-request")
 	case err != nil || p == nil:
 		s.refuseResume(e, err)
+		return resumeFailed(e, "item-not-found")
 	default:
 		s.g.streams.own(previd, s)
 		s.fresh, s.policy = s.policy, p
@@ -68,6 +76,7 @@ func (s *stream) resume(e *framing.Element) {
 		s.sm.count(e)
 		s.hold()
 		s.toServer(framing.ToServer(e))
+		return nil
 	}
 }
 
@@ -130,8 +139,6 @@ func (s *stream) refuseResume(e *framing.Element, err error) {
 		s.g.asleep.wake(e.Attr("previd"))
 		s.g.asleep.condemn(sleeper{binding: s.who, previd: e.Attr("previd"), handled: m.handled})
 	}
-	// The queue has room: nothing but a login has been answered so far.
-	s.put(resumeFailed(e, "item-not-found"))
 }
 
 func resumeFailed(e *framing.Element, condition string) []byte {
