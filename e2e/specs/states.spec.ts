@@ -28,7 +28,9 @@ for (const { look, ...options } of looks) {
       await judge(alice, `${look}-03-consent`);
       await alice.consent({ presence: 'contacts' });
       await alice.panel.getByRole('button', { name: 'Continue' }).click();
+      await alice.panel.getByRole('searchbox', { name: 'Search the people you follow' }).fill('bob');
       await alice.panel.getByRole('checkbox', { name: /@bob\b/ }).check();
+      await alice.panel.getByRole('searchbox', { name: 'Search the people you follow' }).fill('');
       await judge(alice, `${look}-04-people`);
       await alice.panel.getByRole('button', { name: /^Add \d/ }).click();
       await expect(alice.panel.getByText(/^Done: \d/)).toBeVisible();

@@ -118,6 +118,8 @@ export class Person {
       await panel.getByRole('button', { name: 'Skip for now' }).click();
     } else {
       for (const name of people) {
+        // Only the rows in sight exist: the way to one person is the search, as for people.
+        await panel.getByRole('searchbox', { name: 'Search the people you follow' }).fill(name);
         await panel.getByRole('checkbox', { name: new RegExp(`@${name}\\b`) }).check();
         if (ask) await panel.getByRole('checkbox', { name: new RegExp(`^Ask .*${name}`, 'i') }).check();
       }
