@@ -57,8 +57,11 @@ export class Session {
     const r = await this.#api.session();
     this.#checking = false;
     if (r.ok) this.#enter(r.value);
-    else if (r.why === "signed-out" || r.why === "again") this.end(this.#cell.state.account ? "expired" : otherwise);
-    else if (!this.#cell.state.account) this.#down(r, otherwise);
+    else if (r.why === "signed-out" || r.why === "again") {
+      const { account, screen } = this.#cell.state;
+      this.end(account ? "expired" : otherwise);
+      if (screen.kind === "login-error") this.#show(screen); // how a login by redirect ended, told before this answer
+    } else if (!this.#cell.state.account) this.#down(r, otherwise);
   }
 
   host(m: HostMessage): void {

@@ -57,6 +57,15 @@ describe("login", () => {
     assert.equal(kind(p), "list");
     assert.equal(p.state.connection.kind, "online");
   });
+  it("by redirect that failed still says so when the server answers that nobody is signed in", async () => {
+    const p = new FakePanel();
+    p.signedIn = false;
+    p.app.actions.start();
+    p.app.actions.loginResult({ ok: false, error: "denied", message: "", handoff: "" });
+    await p.env.advance(100);
+    assert.deepEqual(p.env.requests, ["GET /api/v1/session"]);
+    assert.equal(p.state.screen.kind === "login-error" && p.state.screen.code, "denied");
+  });
   it("offers a link when the popup is blocked", async () => {
     const p = await signedOut();
     p.env.blockPopups = true;
