@@ -53,7 +53,8 @@ export class ScrollKeeper {
 
   toEnd(smooth = false): void {
     this.#stuck = true;
-    this.#box.scrollTo({ top: this.#box.scrollHeight, behavior: smooth ? "smooth" : "instant" });
+    const still = !smooth || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.#box.scrollTo({ top: this.#box.scrollHeight, behavior: still ? "instant" : "smooth" });
   }
 
   /** Brings an element near the top of the view, if not everything fits. */

@@ -1,5 +1,6 @@
 // What was chosen, and the way out.
 import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ConsentDraft, State } from "../state.ts";
 import { ConsentForm } from "./consent.tsx";
 import { Icon } from "./icons.tsx";
@@ -19,6 +20,17 @@ function sameAsSaved({ consent, consentDraft }: Pick<State, "consent" | "consent
     && consent.typing === consentDraft.typing && consent.receipts === consentDraft.receipts;
 }
 
+/** Whether the last saving went well while this was in view. */
+function useSaved({ saving, error }: ConsentDraft): boolean {
+  const [saved, setSaved] = useState(false);
+  const before = useRef(saving);
+  useEffect(() => {
+    if (before.current && !saving) setSaved(error === "");
+    before.current = saving;
+  }, [saving, error]);
+  return saved;
+}
+
 interface Props extends SettingsActions {
   state: Pick<State, "account" | "consent" | "consentDraft">;
 }
@@ -26,7 +38,8 @@ interface Props extends SettingsActions {
 export function SettingsView({ state, onChange, onSave, onSignOut, onBack }: Props): JSX.Element {
   const { account, consent, consentDraft } = state;
   const name = account?.displayName || account?.username || "";
-  const saved = sameAsSaved(state);
+  const same = sameAsSaved(state);
+  const saved = useSaved(consentDraft);
   return (
     <section class="settings" aria-label="Settings">
       <header class="bar">
@@ -46,7 +59,8 @@ export function SettingsView({ state, onChange, onSave, onSignOut, onBack }: Pro
         <h2>What others may see</h2>
         <ConsentForm draft={consentDraft} action="Save" onChange={onChange} onSave={onSave} />
         <p class="saved" role="status">
-          {saved && consent.changedAt && !consentDraft.saving && <><Icon name="check" size={16} />Saved. You chose this on {date(Date.parse(consent.changedAt))}.</>}
+          {same && saved && <><Icon name="check" size={16} />Saved. It holds from now on.</>}
+          {same && !saved && consent.changedAt && <>You chose this on {date(Date.parse(consent.changedAt))}.</>}
         </p>
         <h2>This browser</h2>
         <p>Signing out removes your chats from this browser. They stay on your server and come back when you log in.</p>
