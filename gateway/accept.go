@@ -46,7 +46,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, reason string, status int, text string) {
 	g.metrics.ended.WithLabelValues("refused").Inc()
 	g.log.Info("gateway: connection refused", "reason", reason,
-		"address", clientAddress(r, g.cfg.TrustedProxies).String())
+		"address", ClientAddress(r, g.cfg.TrustedProxies).String())
 	http.Error(w, text, status)
 }
 

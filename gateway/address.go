@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// clientAddress is the address a request came from. X-Forwarded-For is read
+// ClientAddress is the address a request came from. X-Forwarded-For is read
 // from its right end and only as far as trusted proxies wrote it: the entry
 // that a trusted proxy did not write itself is the client.
-func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
+func ClientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil { // a Unix socket: only the proxy in front can be there
 		return lastForwarded(r, trusted, netip.Addr{})

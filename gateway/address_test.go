@@ -23,7 +23,7 @@ func TestClientAddress(t *testing.T) {
 		{"a zone", "127.0.0.1:1", "fe80::1%eth0", "fe80::1"},
 	} {
 		r := &http.Request{RemoteAddr: c.remote, Header: http.Header{"X-Forwarded-For": {c.forwarded}}}
-		require.Equal(t, c.want, clientAddress(r, trusted).String(), c.name)
+		require.Equal(t, c.want, ClientAddress(r, trusted).String(), c.name)
 	}
 }
 
@@ -45,8 +45,8 @@ func FuzzForwarded(f *testing.F) {
 		}
 		r := &http.Request{RemoteAddr: "127.0.0.1:1", Header: http.Header{"X-Forwarded-For": {written + ", 198.51.100.7"}}}
 		trusted := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
-		require.Equal(t, "198.51.100.7", clientAddress(r, trusted).String())
+		require.Equal(t, "198.51.100.7", ClientAddress(r, trusted).String())
 		r.RemoteAddr = "203.0.113.5:1"
-		require.Equal(t, "203.0.113.5", clientAddress(r, trusted).String())
+		require.Equal(t, "203.0.113.5", ClientAddress(r, trusted).String())
 	})
 }

@@ -25,6 +25,9 @@ func (s *Server) policy(kind pageKind) http.Header {
 	h := http.Header{}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
+	if strings.HasPrefix(s.cfg.PublicURL, "https:") {
+		h.Set("Strict-Transport-Security", "max-age=63072000")
+	}
 	const closed = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	switch kind {
 	case pagePanel:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -32,7 +33,7 @@ func (s *Server) prepareLogin(w http.ResponseWriter, r *http.Request, p pending)
 		// top: only a popup can hand the login over.
 		return "", failed(codePopup, nil)
 	}
-	if !s.logins.AllowN(s.cfg.Now(), 1) {
+	if !s.logins.allow(s.clientAddr(r), s.cfg.Now()) {
 		return "", failed(codeBusy, errors.New("too many logins at once"))
 	}
 	ctx := s.withClientAddr(r)
@@ -51,13 +52,19 @@ func (s *Server) prepareLogin(w http.ResponseWriter, r *http.Request, p pending)
 	return s.cfg.Mastodon.AuthURL(ctx, app, state, verifier)
 }
 
+// clientAddr is the person's address, the zero value where it is not known.
+func (s *Server) clientAddr(r *http.Request) netip.Addr {
+	if s.cfg.ClientAddr == nil {
+		peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+		return peer.Addr().Unmap()
+	}
+	return s.cfg.ClientAddr(r)
+}
+
 // withClientAddr lets the Mastodon client tell the person's address where the
 // instance trusts us with it.
 func (s *Server) withClientAddr(r *http.Request) context.Context {
-	if s.cfg.ClientAddr == nil {
-		return r.Context()
-	}
-	return mastodon.WithClientAddr(r.Context(), s.cfg.ClientAddr(r))
+	return mastodon.WithClientAddr(r.Context(), s.clientAddr(r))
 }
 
 // returnAddress is where a redirect login comes back to: raw if it is a page of

@@ -185,7 +185,7 @@ func TestMastodonDownAtTheFirstLogin(t *testing.T) {
 
 func TestTooManyLoginsAtOnce(t *testing.T) {
 	w := newWorld(t, mastodontest.Options{}, nil)
-	w.s.logins = rate.NewLimiter(0, 1)
+	w.s.logins.all = rate.NewLimiter(0, 1)
 	alice := w.user("alice")
 	alice.authorizeURL("mode=popup")
 	assert.Equal(t, "mastodon_busy", popup(t, alice.get("/auth/login?mode=popup")).code)

@@ -231,3 +231,15 @@ func FuzzLastEventID(f *testing.F) {
 		require.GreaterOrEqual(t, parseEventID(text), int64(0))
 	})
 }
+
+func TestTransportSecurityOnlyWithHTTPS(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://chat.social.example": "max-age=63072000",
+		"http://127.0.0.1:8080":       "",
+	} {
+		s := &Server{cfg: Config{PublicURL: url}}
+		for _, kind := range []pageKind{pagePanel, pageCallback, pageAPI, pageAsset, pageEmbed} {
+			assert.Equal(t, want, s.policy(kind).Get("Strict-Transport-Security"), url)
+		}
+	}
+}

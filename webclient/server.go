@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
-	"golang.org/x/time/rate"
 )
 
 // Server answers the public listener's requests, all but the WebSocket.
@@ -23,7 +22,7 @@ type Server struct {
 	pages    *pages
 	pace     pace
 
-	logins     *rate.Limiter       // new logins, over all people
+	logins     *pacing             // new logins
 	exchanges  *semaphore.Weighted // logins share it between exchange and save; revoking a token takes all of it
 	appLock    chan struct{}       // one registration at a time
 	standing   *standing
@@ -85,7 +84,7 @@ func New(cfg Config) (*Server, error) {
 		cfg:        cfg,
 		keys:       keys,
 		pace:       defaultPace(),
-		logins:     rate.NewLimiter(20, 200),
+		logins:     newPacing(),
 		exchanges:  semaphore.NewWeighted(loginShare),
 		watchers:   semaphore.NewWeighted(watcherShare),
 		appLock:    make(chan struct{}, 1),

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -148,7 +150,9 @@ func (n *node) newGateway() (err error) {
 }
 
 func (n *node) newWebclient() error {
-	instance, err := mastodon.New(mastodon.Config{BaseURL: n.cfg.Mastodon.URL, UserAgent: userAgent(n.cfg)})
+	instance, err := mastodon.New(mastodon.Config{
+		BaseURL: n.cfg.Mastodon.URL, UserAgent: userAgent(n.cfg), ForwardClientAddr: n.cfg.Mastodon.ForwardAddress,
+	})
 	if err != nil {
 		return err
 	}
@@ -176,7 +180,10 @@ func (n *node) newWebclient() error {
 		Issuer:          n.tokens,
 		Importer:        n,
 		ConsentChanged:  n.gateway.ConsentChanged,
-		Log:             n.log,
+		ClientAddr: func(r *http.Request) netip.Addr {
+			return gateway.ClientAddress(r, n.cfg.TrustedProxies())
+		},
+		Log: n.log,
 	})
 	return err
 }

@@ -25,7 +25,7 @@ const module = "github.com/trunkline-chat/trunkline"
 // it may import. cmd and e2e put things together and may import anything;
 // tests are free. A new package is a new line here and in docs/architecture.md.
 var allowed = map[string][]string{
-	"gateway":                         {"gateway/framing", "gateway/policy", "internal/doctor"},
+	"gateway":                         {"gateway/framing", "gateway/policy"},
 	"gateway/framing":                 {},
 	"gateway/framing/framingtest":     {"gateway/framing"},
 	"gateway/policy":                  {"gateway/framing"},
@@ -35,9 +35,9 @@ var allowed = map[string][]string{
 	"internal/sqldb":                  {},
 	"internal/sqldb/sqldbtest":        {"internal/sqldb"},
 	"static":                          {},
-	"tokens":                          {"internal/doctor", "internal/sqldb"},
+	"tokens":                          {"internal/sqldb"},
 	"tokens/backend":                  {},
-	"webclient":                       {"internal/doctor", "internal/sqldb", "static", "webclient/mastodon"},
+	"webclient":                       {"internal/sqldb", "static", "webclient/mastodon"},
 	"webclient/mastodon":              {},
 	"webclient/mastodon/mastodontest": {},
 }

@@ -62,6 +62,8 @@ type Mastodon struct {
 	Domain       string   `toml:"domain" default:"''" example:"'example.org'" doc:"The domain in people's handles (LOCAL_DOMAIN). Empty: the host in url."`
 	AppName      string   `toml:"app_name" default:"'Trunkline'" doc:"The name under which Trunkline registers itself at Mastodon. People see it when they are asked to allow the login."`
 	MediaOrigins []string `toml:"media_origins" default:"[]" example:"['https://files.example.org']" doc:"Further origins that avatars may be loaded from, such as Mastodon's media host."`
+
+	ForwardAddress bool `toml:"forward_address" default:"false" doc:"Tell Mastodon the address of the person it is asked for, in X-Forwarded-For. Only where Mastodon trusts this machine as a proxy (TRUSTED_PROXY_IP); then its limits count people and not all of them as one."`
 }
 
 // XMPP is the section [xmpp].
