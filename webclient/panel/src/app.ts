@@ -79,6 +79,10 @@ export interface Actions {
   declineRequest(jid: string): void;
   /** Asks a contact to let us see when they are online. */
   askPresence(jid: string): void;
+  /** Takes back what acceptRequest gave. */
+  revokePresence(jid: string): void;
+  /** Takes a contact off the list and goes back to it. Neither sees the other's presence afterwards. */
+  removeContact(jid: string): void;
 
   /** Text in the composer changed; sends typing states only with that consent. */
   draft(jid: string, text: string): void;
@@ -233,6 +237,14 @@ class Core implements Actions {
   acceptRequest = (jid: string): void => this.#chat?.contacts.accept(jid);
   declineRequest = (jid: string): void => this.#chat?.contacts.decline(jid);
   askPresence = (jid: string): void => this.#chat?.contacts.ask(jid);
+  revokePresence = (jid: string): void => this.#chat?.contacts.decline(jid);
+
+  removeContact = (jid: string): void => {
+    const { screen } = this.#cell.state;
+    if (screen.kind === "conversation" && screen.jid === jid) this.go("list");
+    this.#chat?.contacts.remove(jid);
+  };
+
   draft = (jid: string, text: string): void => this.#chat?.draft(jid, text);
 
   send = (jid: string, text: string): void => {

@@ -62,7 +62,7 @@ export class Chat {
     });
     this.#outbox = new Outbox(env, cell, this.link, archive, local, () => this.inbox.sync);
     this.history = new History(env, cell, archive, this.inbox, () => this.#ready());
-    this.contacts = new Contacts(env, cell, this.link, tab, local, account.jid);
+    this.contacts = new Contacts(env, cell, this.link, tab, local, account.jid, () => void this.history.catchUp());
   }
 
   /** Ends it all. What is still under way changes nothing any more, neither on the screen nor in the storage. */
@@ -78,9 +78,8 @@ export class Chat {
   }
 
   /** Consent was saved; the live stream follows. */
-  async consentChanged(now: Consent): Promise<void> {
-    await this.contacts.walk(now.presence === "contacts");
-    if (this.link.up) await this.history.catchUp();
+  consentChanged(now: Consent): Promise<void> {
+    return this.contacts.walk(now.presence === "contacts");
   }
 
   /** Opens a conversation: it exists from now on, its history loads, what is unread is read. */

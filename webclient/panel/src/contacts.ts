@@ -5,14 +5,15 @@
  */
 import type { Env } from "./env.ts";
 import type { Link } from "./link.ts";
-import type { Availability, Delivery, IncomingRequest, State } from "./state.ts";
+import type { Availability, IncomingRequest, State } from "./state.ts";
 import type { Cell } from "./state/cell.ts";
-import { addRequest, applyPresence, applyRoster, availability, type Presences, removeRequest, setPresence } from "./state/contacts.ts";
+import { addRequest, applyPresence, applyRoster, availability, forget, type Presences, removeRequest, setPresence } from "./state/contacts.ts";
 import { isRecord, type Store } from "./storage.ts";
 import type { OnlineInfo } from "./transport.ts";
+import { type Change, isSavedVisibility, type SavedVisibility, Visibility } from "./visibility.ts";
 import { bare } from "./xmpp/jid.ts";
 import { NS } from "./xmpp/ns.ts";
-import { available, goHidden, goVisible, readAvailability, subscriptionStanza } from "./xmpp/presence.ts";
+import { readAvailability } from "./xmpp/presence.ts";
 import { type RosterItem, rosterGet, rosterItems, rosterPush } from "./xmpp/roster.ts";
 import { attr, h, type Xml } from "./xmpp/xml.ts";
 
@@ -22,11 +23,9 @@ const SAVE_MS = 300;
 const MAX_RESOURCES = 20;
 const MAX_REQUESTS = 200;
 
-interface Saved {
+interface Saved extends SavedVisibility {
   readonly presences: readonly (readonly [string, readonly (readonly [string, Availability])[]])[];
   readonly requests: readonly IncomingRequest[];
-  readonly visible: boolean;
-  readonly listed: boolean;
 }
 
 export class Contacts {
@@ -39,13 +38,11 @@ export class Contacts {
   #presences: Presences = new Map();
   #batch: RosterItem[] = [];
   #saving = false;
-  /** The privacy list is active on this stream. */
-  #listed = false;
-  /** The presence that this stream has: what goVisible and goHidden start from. */
-  #visible = false;
+  readonly #visibility: Visibility;
 
+  /** `back`: presence was away and is back. */
   constructor(
-    env: Pick<Env, "now" | "after">, cell: Cell, link: Pick<Link, "up" | "send" | "ask">, tab: Store, local: Store, own: string,
+    env: Pick<Env, "now" | "after">, cell: Cell, link: Pick<Link, "up" | "send" | "ask">, tab: Store, local: Store, own: string, back: () => void,
   ) {
     this.#env = env;
     this.#cell = cell;
@@ -53,25 +50,22 @@ export class Contacts {
     this.#tab = tab;
     this.#local = local;
     this.#own = own;
+    this.#visibility = new Visibility(env, cell, link, back, () => this.save());
   }
 
   /** Sets up a stream: contact list, carbons, own presence. Sent in order; what follows may count on all three. */
   up(info: OnlineInfo): void {
     const loaded = this.#cell.state.rosterLoaded;
     if (!info.resumed) {
-      // Without word from the gateway, presence waits for consent all the same.
-      this.#visible = info.hidden === null && this.#cell.state.consent.presence === "contacts";
-      this.#listed = info.hidden === "live";
       this.#presences = new Map();
       this.#cell.change((s) => ({ ...s, requests: [] }));
     } else if (!loaded) {
       this.#restore();
     }
-    this.#deliver(this.#visible || this.#listed ? "live" : "archive");
+    this.#visibility.bound(info);
     if (!info.resumed || !loaded) void this.#load();
-    if (info.resumed) return void this.walk(this.#cell.state.consent.presence === "contacts");
-    this.#link.ask(h("iq", { xmlns: NS.CLIENT, type: "set" }, h("enable", { xmlns: NS.CARBONS }))).catch(ignore);
-    if (this.#visible || this.#listed) this.#link.send(available());
+    if (!info.resumed) this.#link.ask(h("iq", { xmlns: NS.CLIENT, type: "set" }, h("enable", { xmlns: NS.CARBONS }))).catch(ignore);
+    this.#visibility.begin(info);
     this.save();
   }
 
@@ -81,23 +75,8 @@ export class Contacts {
   }
 
   /** Presence consent changed: walks this stream to the new side (the order is in xmpp/presence.ts). */
-  async walk(visible: boolean): Promise<void> {
-    if (!this.#link.up || visible === this.#visible) return;
-    this.#visible = visible;
-    try {
-      if (visible) {
-        await goVisible(this.#link, this.#listed);
-        this.#listed = false;
-        this.#deliver("live");
-      } else {
-        const delivery = await goHidden(this.#link);
-        this.#listed = delivery === "live";
-        this.#deliver(delivery);
-      }
-    } catch {
-      // The stream ended; the next one is bound under the new consent.
-    }
-    this.save();
+  walk(visible: boolean): Promise<void> {
+    return this.#visibility.walk(visible);
   }
 
   presence(x: Xml): void {
@@ -131,18 +110,27 @@ export class Contacts {
   }
 
   accept(jid: string): void {
-    if (this.#cell.state.consent.presence !== "contacts") return;
-    this.#link.send(subscriptionStanza(jid, "subscribed"));
-    this.#requests((r) => removeRequest(r, jid));
+    if (this.#cell.state.consent.presence === "contacts") this.#change(jid, "subscribed");
   }
 
+  /** Says no to a request, or takes back what was allowed. */
   decline(jid: string): void {
-    this.#link.send(subscriptionStanza(jid, "unsubscribed"));
-    this.#requests((r) => removeRequest(r, jid));
+    this.#change(jid, "unsubscribed");
   }
 
   ask(jid: string): void {
-    this.#link.send(subscriptionStanza(jid, "subscribe"));
+    this.#visibility.change({ jid, type: "subscribe" });
+  }
+
+  /** Takes somebody off the list; what was written with them stays. */
+  remove(jid: string): void {
+    this.#cell.change((s) => forget(s, jid));
+    this.#change(jid, "remove");
+  }
+
+  #change(jid: string, type: Change["type"]): void {
+    this.#requests((r) => removeRequest(r, jid));
+    this.#visibility.change({ jid, type });
   }
 
   /** Pictures of people, known from an import: bare JID → URL. */
@@ -158,7 +146,7 @@ export class Contacts {
   save(): void {
     this.#saving = false;
     const presences = [...this.#presences].map(([jid, r]) => [jid, [...r]] as const);
-    this.#tab.set("presence", { presences, requests: this.#cell.state.requests, visible: this.#visible, listed: this.#listed } satisfies Saved);
+    this.#tab.set("presence", { presences, requests: this.#cell.state.requests, ...this.#visibility.saved } satisfies Saved);
   }
 
   async #load(): Promise<void> {
@@ -200,15 +188,10 @@ export class Contacts {
     this.#saveSoon();
   }
 
-  #deliver(delivery: Delivery): void {
-    this.#cell.change((s) => (s.delivery === delivery ? s : { ...s, delivery }));
-  }
-
   #restore(): void {
     const saved = this.#tab.get("presence", isSaved);
     if (!saved) return;
-    this.#visible = saved.visible;
-    this.#listed = saved.listed;
+    this.#visibility.restore(saved);
     this.#presences = new Map(saved.presences.map(([jid, r]) => [jid, new Map(r)]));
     this.#cell.change((s) => ({
       ...s,
@@ -233,6 +216,6 @@ function isTexts(v: unknown): v is Record<string, string> {
 }
 
 function isSaved(v: unknown): v is Saved {
-  return isRecord(v) && typeof v["visible"] === "boolean" && typeof v["listed"] === "boolean" && Array.isArray(v["presences"]) && v["presences"].every((p) => Array.isArray(p) && typeof p[0] === "string" && Array.isArray(p[1]))
+  return isRecord(v) && isSavedVisibility(v) && Array.isArray(v["presences"]) && v["presences"].every((p) => Array.isArray(p) && typeof p[0] === "string" && Array.isArray(p[1]))
     && Array.isArray(v["requests"]) && v["requests"].every((r) => isRecord(r) && typeof r["jid"] === "string");
 }

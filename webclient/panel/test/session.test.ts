@@ -292,6 +292,7 @@ describe("contacts", () => {
     hidden.app.actions.acceptRequest("carol@social.example");
     assert.equal(hidden.state.requests.length, 1);
     hidden.app.actions.declineRequest("carol@social.example");
+    await hidden.env.advance(10);
     assert.deepEqual(answers(hidden), ["unsubscribed"]);
   });
   it("presences and requests survive a reload that resumes", async () => {

@@ -65,6 +65,13 @@ export function removeRequest(requests: readonly IncomingRequest[], jid: string)
   return requests.some((r) => r.jid === jid) ? requests.filter((r) => r.jid !== jid) : requests;
 }
 
+/** Drops a conversation in which nothing was said: with its contact gone, nobody would know why it is there. */
+export function forget(s: State, jid: string): State {
+  const c = s.conversations.get(jid);
+  if (!c || c.lastAt > 0 || c.messages.length > 0) return s;
+  return { ...s, conversations: new Map([...s.conversations].filter(([j]) => j !== jid)) };
+}
+
 /** Name to show for an address. */
 export function displayName(s: Pick<State, "contacts">, jid: string): string {
   return s.contacts.get(jid)?.name || localpart(jid);

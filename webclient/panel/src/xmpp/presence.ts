@@ -4,9 +4,10 @@
  * The order of a walk is what keeps it honest (tried on Prosody and ejabberd). Going hidden: unavailable first, so
  * that contacts see us leave; then the privacy list (XEP-0016) that denies presence-out; then presence again, which
  * now nobody but our own server sees, so that messages still arrive live. Going visible: decline the list, then
- * presence. The gateway checks the same order.
+ * presence. Answering or asking people while hidden: the list would hold that back, so presence goes away, the list is
+ * declined, what is to be said is said, and the list and presence come back. The gateway checks the same order.
  */
-import type { Availability } from "../state.ts";
+import type { Availability, Delivery } from "../state.ts";
 import { NS } from "./ns.ts";
 import { attr, child, h, text, type Xml } from "./xml.ts";
 
@@ -44,20 +45,39 @@ function deny(subscription: string, order: string): Xml {
  * visible → hidden. Resolves to how messages arrive from now on: "archive" when the server has no privacy lists, in
  * which case presence stays away.
  */
-export async function goHidden(w: Walker): Promise<"live" | "archive"> {
+export async function goHidden(w: Walker): Promise<Delivery> {
   w.send(unavailable());
   const list = await w.ask(privacy(h("list", { name: HIDDEN_LIST }, deny("both", "1"), deny("from", "2"))));
-  if (attr(list, "type") !== "result") return "archive";
+  return attr(list, "type") === "result" ? behindList(w) : "archive";
+}
+
+/** hidden → visible. `listed`: the privacy list is active on this stream. False when it stayed so. */
+export async function goVisible(w: Walker, listed: boolean): Promise<boolean> {
+  const declined = !listed || attr(await w.ask(privacy(h("active"))), "type") === "result";
+  w.send(available());
+  return declined;
+}
+
+/**
+ * hidden behind the list → hidden again. In between nobody sees presence and no list is active, and `inside` may send
+ * what the list would hold back. It is not called, and the result is null, when the list could not be declined.
+ */
+export async function stepOut(w: Walker, inside: () => Promise<void>): Promise<Delivery | null> {
+  w.send(unavailable());
+  const declined = await w.ask(privacy(h("active")));
+  if (attr(declined, "type") !== "result") {
+    w.send(available());
+    return null;
+  }
+  await inside();
+  return behindList(w);
+}
+
+async function behindList(w: Walker): Promise<Delivery> {
   const active = await w.ask(privacy(h("active", { name: HIDDEN_LIST })));
   if (attr(active, "type") !== "result") return "archive";
   w.send(available());
   return "live";
-}
-
-/** hidden → visible. `listed`: the privacy list is active on this stream. */
-export async function goVisible(w: Walker, listed: boolean): Promise<void> {
-  if (listed) await w.ask(privacy(h("active")));
-  w.send(available());
 }
 
 /** What one presence stanza says about its sender's resource; null for errors and subscription traffic. */

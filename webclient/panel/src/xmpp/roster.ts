@@ -16,6 +16,11 @@ export function rosterGet(): Xml {
   return h("iq", { xmlns: NS.CLIENT, type: "get" }, h("query", { xmlns: NS.ROSTER }));
 }
 
+/** Takes somebody off the list, with whatever either of the two may see (RFC 6121 §2.5). */
+export function rosterRemove(jid: string): Xml {
+  return h("iq", { xmlns: NS.CLIENT, type: "set" }, h("query", { xmlns: NS.ROSTER }, h("item", { jid, subscription: "remove" })));
+}
+
 /** Items of a roster result or push, null when the stanza carries no roster. */
 export function rosterItems(iq: Xml): RosterItem[] | null {
   const query = child(iq, "query", NS.ROSTER);

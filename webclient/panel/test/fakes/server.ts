@@ -27,6 +27,13 @@ export class FakeServer {
   resumable = false;
   /** Swallow messages: "before" the server saw them, or "after" it archived them, without acknowledging. */
   swallow: "no" | "before" | "after" = "no";
+  /** Cut the stream in place of answering this question, once; a resumption brings the answer. */
+  cutIf: (question: Xml) => boolean = () => false;
+  /** Answer no questions. */
+  silent = false;
+  /** Ends of log() lines of questions that are answered by an error. */
+  refused: readonly string[] = [];
+  refusal = "not-allowed";
   stream: FakeTransport | null = null;
   #ids = 0;
   #archived = 0;
@@ -107,7 +114,13 @@ export class FakeServer {
       queueMicrotask(() => this.stream?.on === on && on?.stanza(answer));
     };
     const error = (condition: string): void => reply("error", h("error", { type: "cancel" }, h(condition, { xmlns: NS.STANZAS })));
-    if (payload?.ns === NS.ROSTER) reply("result", h("query", { xmlns: NS.ROSTER }, ...this.roster));
+    if (this.silent) return;
+    if (this.cutIf(iq)) {
+      this.cutIf = () => false;
+      this.#queued.push(h("iq", { xmlns: NS.CLIENT, type: "result", id: attr(iq, "id"), from: OWN }));
+      queueMicrotask(() => this.cut());
+    } else if (this.refused.some((name) => this.log().at(-1)?.endsWith(name))) error(this.refusal);
+    else if (payload?.ns === NS.ROSTER) reply("result", h("query", { xmlns: NS.ROSTER }, ...this.roster));
     else if (payload?.ns === NS.MAM) this.#page(payload, reply, error);
     else if (payload?.ns === NS.PRIVACY && !this.privacyLists) error("service-unavailable");
     else reply("result");
