@@ -37,7 +37,7 @@ func (s *Server) policy(kind pageKind) http.Header {
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
 	case pageCallback:
-		h.Set("Content-Security-Policy", closed+"; script-src 'self'")
+		h.Set("Content-Security-Policy", closed+"; script-src 'self'; img-src data:") // its icon is an empty one
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cache-Control", "no-store")
 	case pageAPI:
