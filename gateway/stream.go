@@ -89,7 +89,7 @@ func (g *Gateway) newStream(r *http.Request) *stream {
 	}
 	s := &stream{
 		g: g, id: base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(id),
-		limitKey: limitKey(clientAddress(r, g.cfg.TrustedProxies)),
+		limitKey: limitKey(ClientAddress(r, g.cfg.TrustedProxies)),
 		aware:    r.URL.Query().Get("consent") == "walk",
 		over:     make(chan struct{}), bye: make(chan struct{}), stale: make(chan struct{}, 1),
 		rested: make(chan struct{}), done: make(chan struct{}),
