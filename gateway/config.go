@@ -33,13 +33,16 @@ type Consents interface {
 	Consent(ctx context.Context, account string) (presence, typing, receipts bool, err error)
 }
 
-// Resumptions keeps what a resumed stream needs (XEP-0198). Keys are hashes of
-// SM ids; the id itself is never handed over.
+// Resumptions keeps what a resumed stream needs (XEP-0198), and what it takes to
+// end a session that nobody may resume. Keys are hashes of SM ids. A state holds
+// the id: it opens nothing without a login as the same person.
 type Resumptions interface {
 	SaveResumption(ctx context.Context, key []byte, account string, state []byte, expires time.Time) error
 	// LoadResumption returns nil, nil if there is none or it has expired.
 	LoadResumption(ctx context.Context, key []byte) (state []byte, err error)
 	DeleteResumption(ctx context.Context, key []byte) error
+	// EachResumption hands over all that have not expired, until an error.
+	EachResumption(ctx context.Context, each func(account string, state []byte, expires time.Time) error) error
 }
 
 // Issuer makes the secrets with which the gateway itself logs in as a person

@@ -22,10 +22,13 @@ const (
 	decline = "<iq xmlns='jabber:client' type='set' id='decline'><query xmlns='jabber:iq:privacy'><active/></query></iq>"
 )
 
-// traces counts what bob learns of alice beside her messages.
+// traces counts what bob learns of alice beside her messages, her leaves included:
+// who was never seen must not be seen leaving.
 func traces(elements []integration.Element) (found []string) {
 	for _, e := range elements {
 		switch {
+		case e.Name.Local == "presence" && strings.HasPrefix(e.Attrs["from"], "alice@"+domain+"/") && e.Attrs["type"] == "unavailable":
+			found = append(found, "leave")
 		case e.Name.Local == "presence" && strings.HasPrefix(e.Attrs["from"], "alice@") && e.Attrs["type"] != "unavailable":
 			found = append(found, "presence")
 		case e.Has(chatStates):

@@ -224,6 +224,9 @@ func (s *stream) lookup(p plain) (failure string) {
 		return "not-authorized"
 	}
 	b := binding{account: account, session: session, credential: credential}
+	s.mu.Lock()
+	s.who, s.consent = b, nil // from now on the consent of nobody else
+	s.mu.Unlock()
 	if !s.g.streams.bind(s, b) {
 		s.finish(endAccountFull)
 		return "temporary-auth-failure"
@@ -236,7 +239,6 @@ func (s *stream) lookup(p plain) (failure string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.who = b
 	if s.consent == nil {
 		s.consent = &c
 	}

@@ -110,7 +110,7 @@ func (s *stream) carryServer(e *framing.Element) policy.Verdict {
 	switch {
 	case len(v.Inject) > 0 && s.held == nil:
 		s.hold()
-	case v.Action != policy.Swallow && !s.resuming():
+	case !s.policy.Waiting() && !s.resuming():
 		s.release()
 	}
 	if e.Is(framing.NSClient, "iq") {

@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
@@ -18,6 +20,7 @@ type Gateway struct {
 	metrics *metrics
 	streams *registry
 	asleep  *hibernation
+	node    string // names this process in saved states
 }
 
 // New checks the configuration. The gateway serves at once; Run does what must
@@ -31,9 +34,13 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	node := make([]byte, 8)
+	if _, err := io.ReadFull(cfg.Rand, node); err != nil {
+		return nil, fmt.Errorf("gateway: a name for this process: %w", err)
+	}
 	return &Gateway{
-		cfg: cfg, limits: cfg.Limits, log: cfg.Log, metrics: m,
-		streams: newRegistry(cfg.Limits), asleep: newHibernation(cfg.Now),
+		node: hex.EncodeToString(node), cfg: cfg, limits: cfg.Limits, log: cfg.Log, metrics: m,
+		streams: newRegistry(cfg.Limits), asleep: newHibernation(cfg.Now, cfg.Log),
 	}, nil
 }
 
@@ -46,19 +53,19 @@ func (g *Gateway) Streams() int { return g.streams.count() }
 // resumption are ended by Run.
 func (g *Gateway) CloseCredential(credential, reason string) {
 	g.revoke(byCredential, credential, reason)
-	g.asleep.end(func(r *sleeper) bool { return r.credential == credential })
+	g.asleep.revoke(func(r *sleeper) bool { return r.credential == credential })
 }
 
 // CloseSession is CloseCredential for all credentials of a browser's login.
 func (g *Gateway) CloseSession(session, reason string) {
 	g.revoke(bySession, session, reason)
-	g.asleep.end(func(r *sleeper) bool { return r.session == session })
+	g.asleep.revoke(func(r *sleeper) bool { return r.session == session })
 }
 
 // CloseAccount is CloseCredential for everything a person has open.
 func (g *Gateway) CloseAccount(account, reason string) {
 	g.revoke(byAccount, account, reason)
-	g.asleep.end(func(r *sleeper) bool { return r.account == account })
+	g.asleep.revoke(func(r *sleeper) bool { return r.account == account })
 }
 
 func (g *Gateway) revoke(index func(*registry) map[string]map[*stream]struct{}, key, reason string) {
@@ -76,31 +83,26 @@ func (g *Gateway) revoke(index func(*registry) map[string]map[*stream]struct{}, 
 // wait for a resumption under a wider consent are ended by Run.
 func (g *Gateway) ConsentChanged(account string, presence, typing, receipts bool) {
 	for _, s := range g.streams.of(byAccount, account) {
-		s.setConsent(policy.Consent{Presence: presence, Typing: typing, Receipts: receipts})
+		s.setConsent(account, policy.Consent{Presence: presence, Typing: typing, Receipts: receipts})
 	}
 	g.asleep.end(func(r *sleeper) bool {
 		return r.account == account && r.shown != presence && (r.shown || !r.aware)
 	})
 }
 
-// Run ends the sessions that must not wait for a resumption any longer. It
-// returns nil when ctx has ended and its goroutines with it.
+// Run ends the sessions that must not wait for a resumption any longer, those
+// that an earlier process left behind included. It returns nil when ctx has
+// ended and its goroutines with it.
 func (g *Gateway) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	wg.Go(func() { g.recall(ctx) })
+	due := make(chan sleeper)
 	for range g.limits.EndedAtOnce {
-		wg.Go(func() { g.endSessions(ctx) })
+		wg.Go(func() { g.endSessions(ctx, due) })
 	}
-	t := time.NewTicker(time.Minute)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-			g.asleep.expire()
-		}
-	}
+	g.asleep.run(ctx, due)
+	return nil
 }
 
 // Shutdown refuses new streams, ends the live ones so that they can be resumed

@@ -2,42 +2,60 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
-	"fmt"
-	"strconv"
+	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/trunkline-chat/trunkline/gateway/framing"
 )
 
 // sleeper is a session without a stream: the XMPP server keeps it for a
 // resumption (XEP-0198 section 5).
 type sleeper struct {
 	binding
-	previd  string
-	handled uint32 // the last h of the client
-	shown   bool   // bound under a consent to show presence
-	aware   bool   // the client takes the steps of a change of consent itself
-	expires time.Time
+	previd    string
+	handled   uint32        // the last h of the client
+	shown     bool          // bound under a consent to show presence
+	hidden    bool          // present behind the list: contacts must not see its end
+	aware     bool          // the client takes the steps of a change of consent itself
+	node      string        // the process that held it last
+	patience  time.Duration // given to that process to end it itself
+	end       time.Time     // when the gateway is to end it, if it is hidden or condemned
+	condemned bool
+	revoked   bool      // condemned for another reason than the consent
+	tries     int       // that failed
+	expires   time.Time // when the server has ended it for sure
 }
 
-// maxSleepers bounds what is remembered; the oldest are in the server's hands
-// anyway.
+// due reports whether the gateway has to end the session at all.
+func (s *sleeper) due() bool { return s.hidden || s.condemned }
+
+// expiryMargin is for how long after a session's time it is remembered.
+const expiryMargin = time.Minute
+
+// endOfHidden is when a hidden session is ended that the server keeps for max,
+// until deadline: early enough to do it, late enough to be resumed before.
+func endOfHidden(deadline time.Time, max time.Duration) time.Time {
+	return deadline.Add(-min(30*time.Second, max/4))
+}
+
+// maxSleepers bounds what is remembered. Beyond it those are forgotten that the
+// server itself ends first.
 const maxSleepers = 50_000
 
-// hibernation knows the sessions that were cut here and may still be resumed.
-// Any goroutine may call its methods.
+// hibernation knows the sessions that were cut here, or by an earlier process,
+// and may still be resumed. Any goroutine may call its methods.
 type hibernation struct {
-	now   func() time.Time
-	doom  chan sleeper
-	mu    sync.Mutex
-	known map[string]sleeper // by SM id
+	now     func() time.Time
+	log     *slog.Logger
+	changed chan struct{} // a token: something may be due earlier
+
+	mu     sync.Mutex
+	known  map[string]sleeper // by SM id
+	missed []func(*sleeper)   // condemn those that match
+	whole  bool               // those of an earlier process are known, missed is over
 }
 
-func newHibernation(now func() time.Time) *hibernation {
-	return &hibernation{now: now, doom: make(chan sleeper, 1024), known: map[string]sleeper{}}
+func newHibernation(now func() time.Time, log *slog.Logger) *hibernation {
+	return &hibernation{now: now, log: log, changed: make(chan struct{}, 1), known: map[string]sleeper{}}
 }
 
 // add notes a session that was cut. now is asked under the lock, so that a
@@ -49,12 +67,50 @@ func (h *hibernation) add(s sleeper, now func() (shown, doomed bool)) {
 	defer h.mu.Unlock()
 	shown, doomed := now()
 	s.shown = shown
-	switch {
-	case doomed:
-		h.condemn(s)
-	case len(h.known) < maxSleepers:
-		h.known[s.previd] = s
+	if doomed {
+		s.condemned, s.end = true, h.now()
 	}
+	h.put(s)
+}
+
+// recalled adds what an earlier process left behind.
+func (h *hibernation) recalled(left []sleeper) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range left {
+		if _, newer := h.known[s.previd]; newer {
+			continue
+		}
+		for _, judge := range h.missed {
+			judge(&s)
+		}
+		h.put(s)
+	}
+	h.missed, h.whole = nil, true
+}
+
+// put expects h.mu to be held.
+func (h *hibernation) put(s sleeper) {
+	if _, ok := h.known[s.previd]; !ok && len(h.known) >= maxSleepers {
+		h.evict()
+	}
+	h.known[s.previd] = s
+	select {
+	case h.changed <- struct{}{}:
+	default:
+	}
+}
+
+// evict expects h.mu to be held.
+func (h *hibernation) evict() {
+	var first *sleeper
+	for _, s := range h.known {
+		if first == nil || s.expires.Before(first.expires) {
+			first = &s
+		}
+	}
+	delete(h.known, first.previd)
+	h.log.Warn("gateway: too many waiting sessions, the oldest is left to the server", "account", first.account)
 }
 
 func (h *hibernation) wake(previd string) {
@@ -63,122 +119,96 @@ func (h *hibernation) wake(previd string) {
 	delete(h.known, previd)
 }
 
-func (h *hibernation) expire() {
+// end condemns the sessions that match, because of the consent.
+func (h *hibernation) end(match func(*sleeper) bool) { h.judge(match, false) }
+
+// revoke condemns the sessions that match, because of a login that is over.
+func (h *hibernation) revoke(match func(*sleeper) bool) { h.judge(match, true) }
+
+func (h *hibernation) judge(match func(*sleeper) bool, revoked bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	judge := func(s *sleeper) {
+		if match(s) {
+			if !s.condemned {
+				s.condemned, s.end = true, h.now().Add(s.patience)
+			}
+			s.revoked = s.revoked || revoked
+		}
+	}
+	if !h.whole {
+		h.missed = append(h.missed, judge)
+	}
+	for _, s := range h.known {
+		was := s
+		if judge(&s); s != was {
+			h.put(s)
+		}
+	}
+}
+
+// condemn has a session ended now.
+func (h *hibernation) condemn(s sleeper) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.condemned, s.end = true, h.now()
+	h.put(s)
+}
+
+// retry puts a session back that could not be ended, until the server has
+// ended it itself.
+func (h *hibernation) retry(s sleeper) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, newer := h.known[s.previd]; newer {
+		return
+	}
+	s.end = h.now().Add(min(time.Second<<min(s.tries, 10), time.Minute))
+	s.condemned, s.tries = true, s.tries+1
+	h.put(s)
+}
+
+// take removes the sessions that are over or due, returns the due ones, and
+// how long it is to the next.
+func (h *hibernation) take() (due []sleeper, next time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
+	next = expiryMargin
 	for id, s := range h.known {
-		if now.After(s.expires) {
+		switch {
+		case now.After(s.expires):
 			delete(h.known, id)
+		case !s.due():
+		case !s.end.After(now):
+			delete(h.known, id)
+			due = append(due, s)
+		default:
+			next = min(next, s.end.Sub(now))
 		}
 	}
+	return due, next
 }
 
-// end hands the sessions that match over to be ended.
-func (h *hibernation) end(match func(*sleeper) bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for id, s := range h.known {
-		if match(&s) {
-			delete(h.known, id)
-			h.condemn(s)
-		}
-	}
-}
-
-// condemn never waits: with a full queue the server's own limit ends the
-// session.
-func (h *hibernation) condemn(s sleeper) {
-	select {
-	case h.doom <- s:
-	default:
-	}
-}
-
-// endSessions ends condemned sessions until ctx ends.
-func (g *Gateway) endSessions(ctx context.Context) {
+// run hands over what is due until ctx ends.
+func (h *hibernation) run(ctx context.Context, to chan<- sleeper) {
 	for {
+		due, next := h.take()
+		for _, s := range due {
+			select {
+			case to <- s:
+			case <-ctx.Done():
+				return
+			}
+		}
+		t := time.NewTimer(next)
 		select {
 		case <-ctx.Done():
+			t.Stop()
 			return
-		case s := <-g.asleep.doom:
-			err := g.endSession(ctx, s)
-			if err != nil {
-				g.log.Warn("gateway: a session waits on", "account", s.account, "error", err)
-				continue
-			}
-			g.log.Info("gateway: waiting session ended", "account", s.account)
+		case <-h.changed:
+		case <-t.C:
 		}
+		t.Stop()
 	}
-}
-
-// endSession logs in as the person with a secret of the gateway's own, resumes
-// the session and closes it, so that the server tells the contacts.
-func (g *Gateway) endSession(ctx context.Context, s sleeper) error {
-	if g.cfg.Resumptions != nil {
-		if err := g.cfg.Resumptions.DeleteResumption(ctx, resumptionKey(g.cfg.Domain, s.previd)); err != nil {
-			return fmt.Errorf("gateway: forgetting a resumption: %w", err)
-		}
-	}
-	if g.cfg.Issuer == nil {
-		return errors.New("gateway: no issuer of internal credentials")
-	}
-	ctx, cancel := context.WithTimeout(ctx, g.limits.Dial)
-	defer cancel()
-	username, secret, err := g.cfg.Issuer.IssueInternal(ctx, s.account)
-	if err != nil {
-		return fmt.Errorf("gateway: %w", err)
-	}
-	conn, err := g.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	return g.resumeAndClose(newServer(conn, g.limits.Stall), plain{username, []byte(secret)}, s)
-}
-
-func (g *Gateway) resumeAndClose(c *server, login plain, s sleeper) error {
-	if _, err := c.open(g.cfg.Domain); err != nil {
-		return err
-	}
-	c.queue(login.appendAuth(nil))
-	login.forget()
-	answer, err := c.ask()
-	if err != nil {
-		return err
-	}
-	if !answer.Is(nsSASL, "success") {
-		return errors.New("gateway: the server refused the internal credential")
-	}
-	c.restart()
-	if _, err := c.open(g.cfg.Domain); err != nil {
-		return err
-	}
-	resume := framing.AppendAttr([]byte("<resume xmlns='"+nsSM+"'"), "previd", s.previd)
-	resume = framing.AppendAttr(resume, "h", strconv.FormatUint(uint64(s.handled), 10))
-	c.queue(append(resume, "/>"...))
-	if answer, err = c.ask(); err != nil {
-		return err
-	}
-	if answer.Is(nsSM, "resumed") {
-		c.queue([]byte("<presence xmlns='jabber:client' type='unavailable'/>"))
-	} // else there is nothing left to end
-	c.queue(framing.AppendStreamEnd(nil))
-	if err := c.flush(); err != nil {
-		return err
-	}
-	for {
-		item, err := c.next()
-		if err != nil || item.Kind == framing.StreamEnd {
-			return nil // its end of the stream, or of the connection: both will do
-		}
-	}
-}
-
-// resumptionKey is under which the state of a session is kept.
-func resumptionKey(domain, previd string) []byte {
-	sum := sha256.Sum256([]byte("trunkline resumption\x00" + domain + "\x00" + previd))
-	return sum[:]
 }

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -60,24 +58,27 @@ func (s *stream) resume(e *framing.Element) {
 
 // tryResume returns what the client is to be told, nil if the server tells it.
 func (s *stream) tryResume(e *framing.Element, previd string) []byte {
-	p, state, err := s.restore(previd)
+	state, err := s.g.load(s.ctx, previd)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.sm.previd != "" || s.policy.JID() != "":
+	if s.sm.previd != "" || s.policy.JID() != "" {
 		return resumeFailed(e, "unexpected-request")
-	case err != nil || p == nil:
-		s.refuseResume(e, err)
-		return resumeFailed(e, "item-not-found")
-	default:
-		s.g.streams.own(previd, s)
-		s.fresh, s.policy = s.policy, p
-		s.sm.pending, s.sm.max = previd, time.Duration(state.Max)*time.Second
-		s.sm.count(e)
-		s.hold()
-		s.toServer(framing.ToServer(e))
-		return nil
 	}
+	var p *policy.Stream
+	if err == nil && state != nil { // under the lock: no change of consent comes in between
+		p, err = policy.Restore(s.policyConfig(s.username), state.Policy)
+	}
+	if err != nil || p == nil {
+		s.refuseResume(e, state, err)
+		return resumeFailed(e, "item-not-found")
+	}
+	s.g.streams.own(previd, s)
+	s.fresh, s.policy = s.policy, p
+	s.sm.pending, s.sm.max = previd, time.Duration(state.Max)*time.Second
+	s.sm.count(e)
+	s.hold()
+	s.toServer(framing.ToServer(e))
+	return nil
 }
 
 // supersede ends the stream that still holds the session, as when a browser
@@ -104,29 +105,8 @@ func (s *stream) isOfSameAccount(t *stream) bool {
 	return t.who.account == account
 }
 
-// restore reads the state under an SM id. Nil without an error: there is none.
-func (s *stream) restore(previd string) (*policy.Stream, saved, error) {
-	var state saved
-	if s.g.cfg.Resumptions == nil || previd == "" {
-		return nil, state, nil
-	}
-	ctx, cancel := context.WithTimeout(s.ctx, lookupTimeout)
-	defer cancel()
-	b, err := s.g.cfg.Resumptions.LoadResumption(ctx, resumptionKey(s.g.cfg.Domain, previd))
-	if err != nil || b == nil {
-		return nil, state, err
-	}
-	if err := json.Unmarshal(b, &state); err != nil {
-		return nil, state, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p, err := policy.Restore(s.policyConfig(s.username), state.Policy)
-	return p, state, err
-}
-
 // refuseResume expects s.mu to be held.
-func (s *stream) refuseResume(e *framing.Element, err error) {
+func (s *stream) refuseResume(e *framing.Element, state *saved, err error) {
 	reason := "unknown"
 	if err != nil {
 		reason = err.Error()
@@ -134,10 +114,12 @@ func (s *stream) refuseResume(e *framing.Element, err error) {
 	s.log.Info("gateway: resumption refused", "account", s.who.account, "reason", reason)
 	s.g.metrics.stanzas.WithLabelValues("client", "resume_refused").Inc()
 	if errors.Is(err, policy.ErrNarrower) {
-		m := management{}
+		m := management{handled: state.Handled}
 		m.count(e)
-		s.g.asleep.wake(e.Attr("previd"))
-		s.g.asleep.condemn(sleeper{binding: s.who, previd: e.Attr("previd"), handled: m.handled})
+		s.g.asleep.condemn(sleeper{
+			binding: s.who, previd: strings.Clone(e.Attr("previd")), handled: m.handled, node: state.Node,
+			expires: s.g.cfg.Now().Add(time.Duration(state.Max)*time.Second + expiryMargin),
+		})
 	}
 }
 
@@ -188,83 +170,4 @@ func (s *stream) sessionTime(max string) time.Duration {
 		return s.g.limits.Hibernation
 	}
 	return min(time.Duration(n)*time.Second, 24*time.Hour)
-}
-
-// save keeps what a resumption needs, if it changed or always. The state of a
-// live stream outlives the refreshing; settle sets its true end.
-func (s *stream) save(always bool) {
-	s.mu.Lock()
-	id, ok := s.sm.previd, s.g.cfg.Resumptions != nil
-	life := s.sm.max + 3*s.g.limits.RefreshState
-	s.mu.Unlock()
-	if id != "" && ok && !s.isOver() {
-		s.store(life, always)
-	}
-}
-
-// store is called by the goroutines of watch and of the server's reader, the
-// latter only before the client can resume; saving is one at a time.
-func (s *stream) store(life time.Duration, always bool) {
-	s.saving.Lock()
-	defer s.saving.Unlock()
-	s.mu.Lock()
-	id, max, account, stored := s.sm.previd, s.sm.max, s.who.account, s.sm.stored
-	snapshot, err := s.policy.Snapshot()
-	s.mu.Unlock()
-	if err != nil || (!always && string(snapshot) == stored) {
-		return
-	}
-	state, err := json.Marshal(saved{Policy: snapshot, Max: int(max / time.Second)})
-	if err == nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), lookupTimeout)
-		defer cancel()
-		err = s.g.cfg.Resumptions.SaveResumption(ctx, resumptionKey(s.g.cfg.Domain, id), account, state,
-			s.g.cfg.Now().Add(life))
-	}
-	if err != nil {
-		s.log.Warn("gateway: resumption not saved", "account", account, "error", err)
-		return
-	}
-	s.mu.Lock()
-	s.sm.stored = string(snapshot)
-	s.mu.Unlock()
-}
-
-// settle does what remains of a stream's XEP-0198 at its end: a cut session
-// may be resumed for as long as the server keeps it, a closed one never.
-func (s *stream) settle(e ending) {
-	s.mu.Lock()
-	m, who, p := s.sm, s.who, s.policy
-	s.mu.Unlock()
-	id := m.previd
-	if id == "" {
-		id = m.pending // cut on the way: the server may or may not have resumed it
-	}
-	if id == "" || !s.g.streams.disown(id, s) {
-		return
-	}
-	if e.server != cut {
-		s.forgetState(id)
-		return
-	}
-	if m.previd != "" && s.g.cfg.Resumptions != nil {
-		s.store(m.max+time.Minute, !e.elsewhere)
-	}
-	s.g.asleep.add(sleeper{
-		binding: who, previd: id, handled: m.handled, aware: s.aware, expires: s.g.cfg.Now().Add(m.max + time.Minute),
-	}, func() (shown, doomed bool) {
-		shown = p.Consent().Presence
-		return shown, s.doomed.Load() || (!shown && !p.Settled())
-	})
-}
-
-func (s *stream) forgetState(previd string) {
-	if s.g.cfg.Resumptions == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), lookupTimeout)
-	defer cancel()
-	if err := s.g.cfg.Resumptions.DeleteResumption(ctx, resumptionKey(s.g.cfg.Domain, previd)); err != nil {
-		s.log.Warn("gateway: resumption not forgotten", "error", err)
-	}
 }

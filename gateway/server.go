@@ -109,16 +109,16 @@ func (c *server) flush() error {
 	return c.err
 }
 
-// end closes the connection: after </stream:stream> and the server's own end
-// of the stream, or without a word. It returns within twice the patience.
-func (c *server) end(how serverEnd, patience time.Duration) {
+// end closes the connection: after the last words, </stream:stream> and the
+// server's own end of the stream, or without a word. It returns within twice the patience.
+func (c *server) end(how serverEnd, last []byte, patience time.Duration) {
 	defer c.conn.Close()
 	if how == cut {
 		return
 	}
 	// A write that hangs must not hold up the end.
 	c.mu.Lock()
-	c.out = framing.AppendStreamEnd(c.out)
+	c.out = framing.AppendStreamEnd(append(c.out, last...))
 	c.stall = patience
 	c.mu.Unlock()
 	_ = c.conn.SetWriteDeadline(time.Now().Add(patience))

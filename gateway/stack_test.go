@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,6 +55,9 @@ type stack struct {
 type stackConfig struct {
 	noPrivacyLists bool
 	upstream       string // an address in Prosody's place
+	line           *line  // between the gateway and Prosody
+	plainProsody   bool   // without what contrib/prosody does for hidden sessions
+	prosody        string // more of Prosody's configuration
 	change         func(*gateway.Config)
 }
 
@@ -79,8 +84,12 @@ func newStack(t *testing.T, c stackConfig) *stack {
 		t.Cleanup(verify.Close)
 		s.prosody = integration.StartProsody(t, integration.ProsodyConfig{
 			Domain: domain, VerifyURL: verify.URL + "/verify", VerifySecret: shared, PrivacyLists: !c.noPrivacyLists,
+			GlobalExtra: c.prosody, ModulePath: modulePath(t, c.plainProsody),
 		})
 		c.upstream = s.prosody.Addr()
+		if c.line != nil {
+			c.upstream = c.line.to(c.upstream)
+		}
 	}
 	s.startGateway(c)
 	s.run(s.tokens.Run)
@@ -269,6 +278,18 @@ func (r *resumptions) DeleteResumption(_ context.Context, key []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.known, string(key))
+	return nil
+}
+
+func (r *resumptions) EachResumption(_ context.Context, each func(string, []byte, time.Time) error) error {
+	r.mu.Lock()
+	all := slices.Collect(maps.Values(r.known))
+	r.mu.Unlock()
+	for _, v := range all {
+		if err := each(v.account, v.state, v.expires); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

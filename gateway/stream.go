@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/base32"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -237,13 +236,13 @@ func (s *stream) put(frame []byte) { s.browser.queue.put(s.ctx, frame) }
 
 // goodbye ends both sides, as the ending says.
 func (s *stream) goodbye(e ending) {
-	opened := s.stopServing()
+	opened, how, farewell := s.stopServing(e.server)
 	last := e.frames(opened, framing.Header{From: s.g.cfg.Domain, ID: s.id, Version: "1.0"}, s.g.cfg.SeeOtherURL)
 	if !e.drain {
 		s.browser.queue.finish(last...)
 	}
 	if c := s.server.Load(); c != nil {
-		c.end(e.server, s.g.limits.Goodbye)
+		c.end(how, farewell, s.g.limits.Goodbye)
 	}
 	s.browser.queue.finish(last...)
 	s.settle(e)
@@ -253,7 +252,9 @@ func (s *stream) goodbye(e ending) {
 }
 
 // stopServing closes the way to the server for frames, and stops the timers.
-func (s *stream) stopServing() (opened bool) {
+// Whose leave no contact may see is not cut but closed if it cannot be resumed,
+// and says farewell before.
+func (s *stream) stopServing(planned serverEnd) (opened bool, how serverEnd, farewell []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gone = true
@@ -262,7 +263,14 @@ func (s *stream) stopServing() (opened bool) {
 			t.Stop()
 		}
 	}
-	return s.opened
+	resumable := planned == cut && (s.sm.previd != "" || s.sm.pending != "")
+	if s.policy != nil && !resumable {
+		farewell = s.policy.Farewell()
+	}
+	if farewell != nil {
+		planned = closeStream
+	}
+	return s.opened, planned, farewell
 }
 
 // endBrowser lets the last frames out and closes the WebSocket.
@@ -301,10 +309,14 @@ func (s *stream) logEnd(e ending) {
 	s.log.Info("gateway: stream ended", attrs...)
 }
 
-// setConsent brings a change of consent to the live stream.
-func (s *stream) setConsent(c policy.Consent) {
+// setConsent brings a change of consent to the live stream, unless somebody
+// else has logged in on it meanwhile.
+func (s *stream) setConsent(account string, c policy.Consent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.who.account != account {
+		return
+	}
 	s.consent = &c
 	if s.username == "" {
 		return
@@ -334,10 +346,4 @@ func (s *stream) markStale() {
 	case s.stale <- struct{}{}:
 	default:
 	}
-}
-
-// saved is what a resumption needs, see Resumptions.
-type saved struct {
-	Policy json.RawMessage `json:"policy"`
-	Max    int             `json:"max"` // seconds the server keeps the session after a cut
 }

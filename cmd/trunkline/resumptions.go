@@ -54,6 +54,37 @@ func (r *resumptions) DeleteResumption(ctx context.Context, key []byte) error {
 	return nil
 }
 
+// EachResumption hands over every state whose time is not over.
+func (r *resumptions) EachResumption(ctx context.Context, each func(account string, state []byte, expires time.Time) error) error {
+	rows, err := r.db.QueryContext(ctx, `SELECT account_id, state, expires_at FROM resumptions WHERE expires_at > $1`, r.now().UnixMilli())
+	if err != nil {
+		return fmt.Errorf("resumptions: list: %w", err)
+	}
+	defer rows.Close()
+	type row struct {
+		account string
+		state   []byte
+		expires int64
+	}
+	var all []row // each may ask the database as well
+	for rows.Next() {
+		var v row
+		if err := rows.Scan(&v.account, &v.state, &v.expires); err != nil {
+			return fmt.Errorf("resumptions: list: %w", err)
+		}
+		all = append(all, v)
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("resumptions: list: %w", err)
+	}
+	for _, v := range all {
+		if err := each(v.account, v.state, time.UnixMilli(v.expires)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Run deletes states whose time is over, until ctx ends.
 func (r *resumptions) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)

@@ -18,8 +18,16 @@
 //   - Nothing is believed because of how it is written: addresses are compared after normalisation, and an address that cannot
 //     be read counts as another person's.
 //
-// What it cannot see: what is encrypted end to end, what the person writes, and what other clients of theirs do that
-// do not come through the gateway.
+// What it cannot see:
+//
+//   - what is encrypted end to end, what the person writes, and what other clients of theirs do that do not come through the gateway;
+//   - whether a room is one. A full JID at another domain that is joined like a room counts as a room, and gets what rooms get:
+//     presence, answers, errors. A client that joins a person shows itself to them;
+//   - subscriptions. What is refused because some contact could see it is refused for all;
+//   - the person's other streams. Blocking or removing somebody makes some servers tell them that each present session leaves,
+//     hidden ones included; contrib/prosody keeps Prosody from it;
+//   - how the connection to the server ends. Farewell is for orderly ends; when the gateway itself dies only the server can keep
+//     quiet, as Prosody does with contrib/prosody.
 //
 // The rules are rows of tables, in the files of the stanza they are about: presence.go, message.go, iq.go, privacy.go.
 package policy

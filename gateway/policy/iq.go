@@ -31,6 +31,8 @@ var iqRules = []rule{
 	{"iq-client", func(a *ask) bool { return !a.answers() && a.to.class == toClient }, refuse},
 	// Prosody tells a contact who is being blocked that each present session leaves, past any list.
 	{"iq-block-shows", func(a *ask) bool { return a.state.Present && a.sets(nsBlocking, "block") }, refuse},
+	// So it does for who is taken off the contact list and was no subscriber, to whom the list does not apply.
+	{"iq-remove-shows", func(a *ask) bool { return a.state.Present && a.removes() }, refuse},
 	{"iq-activity", func(a *ask) bool { return a.publishes(activity) }, refuse},
 }
 
@@ -67,6 +69,19 @@ func (a *ask) asks(space, local string) bool {
 }
 
 func (a *ask) sets(space, local string) bool { return a.typ == "set" && a.asks(space, local) }
+
+// removes reports whether the IQ takes somebody off the contact list (RFC 6121 §2.5).
+func (a *ask) removes() bool {
+	if !a.sets("jabber:iq:roster", "query") {
+		return false
+	}
+	for item := range a.e.First().Children() {
+		if item.Attr("subscription") == "remove" {
+			return true
+		}
+	}
+	return false
+}
 
 // outside reports whether the target is someone who may not know that the person is online. The services of a room they are
 // in do know.

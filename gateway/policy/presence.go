@@ -1,6 +1,9 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	nsMUC       = "http://jabber.org/protocol/muc"
@@ -20,6 +23,8 @@ var presenceRules = []rule{
 	{"presence-error", func(a *ask) bool { return a.typ == "error" && a.to.class != toRoom }, hold},
 	{"presence-probe", func(a *ask) bool { return a.typ == "probe" }, refuse},
 	{"presence-subscribed", func(a *ask) bool { return a.typ == "subscribed" }, refuse},
+	// Servers take outgoing subscription stanzas for outgoing presence: the list makes them vanish without a word.
+	{"presence-subscription-listed", func(a *ask) bool { return a.typed && a.state.ListActive && a.subscribes() }, refuse},
 	{"presence-subscription", func(a *ask) bool { return a.typed && a.typ != "unavailable" }, pass},
 	// From here on: available or unavailable.
 	{"presence-leave", func(a *ask) bool { return a.typed && a.to.class == toAccount && (a.state.Shown || a.state.ListActive) }, (*ask).leave},
@@ -35,6 +40,11 @@ var presenceRules = []rule{
 	{"presence-rooms", func(a *ask) bool { return a.joins() && len(a.state.Directed) >= maxDirected }, refuse},
 	{"presence-join", (*ask).joins, (*ask).show},
 	{"presence-directed", otherwise, refuse},
+}
+
+// subscribes reports whether the presence is about a subscription (RFC 6121 §3).
+func (a *ask) subscribes() bool {
+	return strings.HasSuffix(a.typ, "subscribe") || strings.HasSuffix(a.typ, "subscribed")
 }
 
 // joins reports whether the presence joins a room (XEP-0045 §7.2.2): to a nickname, at a place where rooms can be.

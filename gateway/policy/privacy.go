@@ -24,14 +24,17 @@ const (
 )
 
 // privacyRules hold the walk from shown to hidden and back: unavailable, set the list, activate it, presence; decline it,
-// presence. What the list holds is not the client's to say.
+// presence. What the list holds is not the client's to say. Who is hidden and not present may decline it as well, for what it
+// keeps from getting through: unavailable, decline it, the subscription stanzas, activate it, presence. In between presence is
+// held back here.
 var privacyRules = []rule{
 	{"privacy-form", func(a *ask) bool { return a.item() == nil }, refuse},
 	{"privacy-list", func(a *ask) bool { return a.ours("list") }, request(setting, list)},
 	{"privacy-order-leave", func(a *ask) bool { return a.ours("active") && a.visible() }, refuse},
 	{"privacy-order-set", func(a *ask) bool { return a.ours("active") && !a.state.ListSet }, refuse},
 	{"privacy-activate", func(a *ask) bool { return a.ours("active") }, request(activating, activate)},
-	{"privacy-decline", func(a *ask) bool { return a.hidden && a.is("active") && a.item().Attr("name") == "" }, refuse},
+	{"privacy-decline", func(a *ask) bool { return a.hidden && a.declines() && a.state.Present }, refuse},
+	{"privacy-decline-hidden", func(a *ask) bool { return a.hidden && a.declines() }, deactivate},
 	{"privacy-other-list", func(a *ask) bool { return a.hidden && !a.is("default") }, refuse},
 	{"privacy-default-list", func(a *ask) bool { return a.hidden }, refuse},
 	{"privacy-unlist", func(a *ask) bool { return a.is("active") }, deactivate},
@@ -52,6 +55,7 @@ func (a *ask) item() *framing.Element {
 }
 
 func (a *ask) is(local string) bool   { return a.item().Name.Local == local }
+func (a *ask) declines() bool         { return a.is("active") && a.item().Attr("name") == "" }
 func (a *ask) ours(local string) bool { return a.is(local) && a.item().Attr("name") == ListName }
 
 // request replaces the client's request by the gateway's own with the same meaning, under an id that nothing else can have, so
@@ -72,7 +76,7 @@ func deactivate(a *ask, name string) Verdict {
 		}
 	}
 	was := a.state.ListActive
-	a.state.ListActive = false
+	a.state.ListActive, a.state.Declined = false, a.hidden && (was || a.state.Declined)
 	a.state.Shown = a.state.Shown || a.state.Present
 	if !was || a.item().Attr("name") != "" {
 		return Verdict{}
@@ -93,8 +97,9 @@ func (s *Stream) listStep(what step, done bool, e *framing.Element) {
 		s.state.ListSet, s.state.NoLists = true, false
 	case what == activating && done:
 		s.state.ListActive = s.state.ListSet
+		s.state.Declined = s.state.Declined && !s.state.ListActive
 	case what == declining && !done:
-		s.state.ListActive = true
+		s.state.ListActive, s.state.Declined = true, false
 	case !done && noLists(e):
 		s.state.NoLists = true
 	}

@@ -21,6 +21,7 @@ type state struct {
 	Held       bool `json:"held"`        // available presence was last held back here
 	ListSet    bool `json:"list_set"`    // the server confirmed our list
 	ListActive bool `json:"list_active"` // and that it is active
+	Declined   bool `json:"declined"`    // by the hidden client, which is not present meanwhile
 	NoLists    bool `json:"no_lists"`    // the server has no privacy lists
 
 	Directed map[string]directed `json:"directed,omitempty"` // who got directed presence, by bare JID
@@ -72,6 +73,7 @@ func Restore(c Config, snapshot []byte) (*Stream, error) {
 		old.Directed = s.state.Directed
 	}
 	s.state, s.phase = old, running
+	s.state.Declined = s.state.Declined && s.hidden()
 	if s.hidden() && !s.settled() {
 		return nil, ErrNarrower
 	}

@@ -108,6 +108,7 @@ func (s *Stream) SetConsent(c Consent) Transition {
 	defer s.mu.Unlock()
 	changed := c.Presence != s.state.Consent.Presence
 	s.state.Consent = c
+	s.state.Declined = s.state.Declined && !c.Presence // who hides again has to walk
 	switch {
 	case !changed || s.phase < armed:
 		return Nothing
@@ -120,7 +121,7 @@ func (s *Stream) SetConsent(c Consent) Transition {
 }
 
 // Settled reports whether what the server shows of this stream agrees with the consent: hidden means that contacts see
-// nothing and messages arrive live if they can; shown means that nothing holds presence back any more.
+// nothing and messages arrive live if they can, or the client is not present and has declined the list for a while; shown means that nothing holds presence back any more.
 func (s *Stream) Settled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +130,7 @@ func (s *Stream) Settled() bool {
 
 func (s *Stream) settled() bool {
 	if s.hidden() {
-		return !s.visible() && (s.state.ListActive || s.state.NoLists)
+		return !s.visible() && (s.state.ListActive || s.state.NoLists || s.state.Declined && !s.state.Present)
 	}
 	return !s.state.ListActive && !s.state.Held
 }
@@ -148,6 +149,25 @@ func (s *Stream) visible() bool {
 		}
 	}
 	return false
+}
+
+// Farewell returns what the server has to get before the stream ends for good, as bytes of a jabber:client stream: the leave of a
+// stream whose presence no contact saw. The list that kept it from them does not outlive the session everywhere; on Prosody they
+// would see somebody leave who never came. Nil when there is nothing of the kind.
+func (s *Stream) Farewell() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.state.Present || !s.state.ListActive {
+		return nil
+	}
+	return []byte("<presence xmlns='" + framing.NSClient + "' type='unavailable'/>")
+}
+
+// Waiting reports whether the client's elements have to wait: the bind is with the server, or the list is.
+func (s *Stream) Waiting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase == binding || s.phase == armed
 }
 
 // Consent returns the consent in force.

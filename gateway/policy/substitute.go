@@ -121,12 +121,14 @@ type reason struct{ kind, condition, text string }
 
 // reasons holds one row for each rule that refuses.
 var reasons = map[string]reason{
-	"presence-type":        {"modify", "bad-request", "This type of presence does not exist."},
-	"presence-address":     {"modify", "jid-malformed", "The address is not a chat address."},
-	"presence-multicast":   {"cancel", "not-allowed", "Presence to a list of addresses is not sent while you are hidden."},
-	"presence-directed":    {"cancel", "not-allowed", "You chose to be hidden, so your presence is not sent to this address."},
-	"presence-probe":       {"cancel", "not-allowed", "You chose to be hidden, so nobody is asked for their presence in your name."},
-	"presence-subscribed":  {"cancel", "not-allowed", "Whoever you approve can see when you are online. Allow that in your privacy choices first."},
+	"presence-type":       {"modify", "bad-request", "This type of presence does not exist."},
+	"presence-address":    {"modify", "jid-malformed", "The address is not a chat address."},
+	"presence-multicast":  {"cancel", "not-allowed", "Presence to a list of addresses is not sent while you are hidden."},
+	"presence-directed":   {"cancel", "not-allowed", "You chose to be hidden, so your presence is not sent to this address."},
+	"presence-probe":      {"cancel", "not-allowed", "You chose to be hidden, so nobody is asked for their presence in your name."},
+	"presence-subscribed": {"cancel", "not-allowed", "Whoever you approve can see when you are online. Allow that in your privacy choices first."},
+	"presence-subscription-listed": {"wait", "unexpected-request", "While you are hidden the server keeps this back. " +
+		"Send unavailable presence and decline the list, then send this again."},
 	"presence-rooms":       {"wait", "resource-constraint", "You are in too many rooms at once."},
 	"message-carbon":       {"cancel", "not-allowed", "Only a server makes carbon copies."},
 	"iq-form":              {"modify", "bad-request", "An IQ needs an id, a known type, and one payload if it is a request."},
@@ -136,12 +138,13 @@ var reasons = map[string]reason{
 	"iq-address":           {"modify", "jid-malformed", "The address is not a chat address."},
 	"iq-client":            {"cancel", "not-allowed", "You chose to be hidden; asking this person's device would show it that you are online."},
 	"iq-block-shows":       {"wait", "unexpected-request", "Blocking would show this person that you are online: send unavailable presence first."},
+	"iq-remove-shows":      {"wait", "unexpected-request", "Removing this contact could show them that you are online: send unavailable presence first."},
 	"iq-activity":          {"cancel", "not-allowed", "You chose to be hidden, so what you are doing is not published."},
 	"iq-read-state":        {"cancel", "not-allowed", "Read marks leave only with your consent or kept private to you."},
 	"privacy-form":         {"modify", "bad-request", "A privacy list request holds exactly one element."},
 	"privacy-order-set":    {"wait", "unexpected-request", "Set the list before activating it."},
 	"privacy-order-leave":  {"wait", "unexpected-request", "Send unavailable presence before activating the list."},
-	"privacy-decline":      {"cancel", "not-allowed", "You chose to be hidden; this list is what hides you."},
+	"privacy-decline":      {"wait", "unexpected-request", "This list is what hides you: send unavailable presence before declining it."},
 	"privacy-other-list":   {"cancel", "not-allowed", "While you are hidden no other privacy list can be used."},
 	"privacy-default-list": {"cancel", "not-allowed", "While you are hidden the default privacy list cannot be changed."},
 }
