@@ -56,6 +56,18 @@ export class Person {
     return person;
   }
 
+  /** Logged in and online, be it for the first time on this stack, with bob added, or again. Shows nothing. */
+  static async enter(browser: Browser, stack: Stack, name: string, options: PersonOptions = {}): Promise<Person> {
+    const person = await Person.arrive(browser, stack, name, options);
+    await person.openChat();
+    await person.login();
+    const first = person.panel.getByText('This is your chat address');
+    await expect(first.or(person.panel.getByRole('navigation', { name: 'Your chats' }))).toBeVisible();
+    if (await first.isVisible()) await person.settle({ presence: 'nobody' }, name === 'bob' ? ['alice'] : ['bob']);
+    await person.online();
+    return person;
+  }
+
   /** A second tab of the same browser. */
   async tab(): Promise<Person> {
     const page = await this.context.newPage();
@@ -194,7 +206,9 @@ export async function signIn(page: Page, name: string): Promise<void> {
 
 /** Goes through sign-in and consent pages, whichever come, until the popup has closed. */
 export async function answerMastodon(popup: Page, name: string, options: LoginOptions = {}): Promise<void> {
-  const closed = popup.waitForEvent('close').then(() => 'closed' as const);
+  // Where Mastodon asks nothing, the window may be gone before it is looked at.
+  const gone = popup.isClosed() ? Promise.resolve() : popup.waitForEvent('close');
+  const closed = gone.then(() => 'closed' as const);
   closed.catch(() => undefined);
   const password = popup.getByLabel('Password');
   const allow = popup.getByRole('button', { name: /^(Authorize|Allow)$/ });
