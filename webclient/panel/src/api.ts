@@ -8,6 +8,8 @@ import { bare } from "./xmpp/jid.ts";
 /** Why a call gave nothing. signed-out: 401. again: Mastodon wants a new login. busy: wait `retryAfter` seconds. */
 export interface Failure {
   readonly ok: false;
+  /** The server's stable word for it, '' if none. */
+  readonly code: string;
   readonly why: "signed-out" | "again" | "busy" | "down" | "refused";
   readonly message: string;
   readonly retryAfter: number;
@@ -54,7 +56,8 @@ function result<T>(a: Answer, read: (json: Record<string, unknown>) => T | null)
   }
   const body = rec(a.json);
   const retryAfter = a.retryAfter || num(body["retry_after"]);
-  return { ok: false, why: reason(a.status, str(body["error"])), message: str(body["message"]), retryAfter };
+  const code = str(body["error"]);
+  return { ok: false, code, why: reason(a.status, code), message: str(body["message"]), retryAfter };
 }
 
 function reason(status: number, code: string): Failure["why"] {

@@ -24,6 +24,8 @@ export interface HostMessage {
   readonly lang: string;
   /** Mastodon account id of the person signed in on the page, '' if unknown. */
   readonly me: string;
+  /** The page is sure that nobody is signed in there. */
+  readonly nobody: boolean;
   /** URL of the page around the panel, for coming back after a redirect login. */
   readonly page: string;
   readonly open: boolean;
@@ -32,7 +34,7 @@ export interface HostMessage {
 export interface Actions {
   /** Asks who is signed in and goes on from there. Once, at load. */
   start(): void;
-  /** The launcher spoke. If `me` is somebody else than the session's account: signs out and purges. */
+  /** The launcher spoke. If the session is not of the page's person: signs out and purges, and shows nothing of it. */
   host(message: HostMessage): void;
   /** Whether the panel is seen by the person now (open, tab visible, window focused); gates reading and polling. */
   attention(seen: boolean): void;
@@ -121,8 +123,8 @@ export function createApp(env: Env, instance: Instance, makeTransport: MakeTrans
   const unread = computed(() => totalUnread(state.value));
   const core = new Core(env, cell, makeTransport);
   unread.subscribe((count) => env.toHost({ type: "trunkline:unread", count }));
-  computed(() => state.value.account !== null).subscribe((used) => {
-    if (used || state.peek().screen.kind === "signed-out") env.toHost({ type: "trunkline:used", used });
+  computed(() => (state.value.account ? true : state.value.screen.kind === "signed-out" ? false : null)).subscribe((used) => {
+    if (used !== null) env.toHost({ type: "trunkline:used", used });
   });
   return { state, unread, actions: core };
 }
@@ -149,7 +151,7 @@ class Core implements Actions {
     });
     this.#follows = new Follows(env, this.#api, cell, {
       picked: (avatars) => this.#chat?.contacts.rememberAvatars(avatars),
-      signedOut: () => this.#session.end("expired"),
+      signedOut: (f) => this.#session.refused(f),
     });
   }
 
@@ -163,7 +165,7 @@ class Core implements Actions {
       this.#session.focus();
       chat()?.link.awake();
     });
-    void this.#session.check("none");
+    this.#session.start();
   };
 
   host = (m: HostMessage): void => {
@@ -180,7 +182,7 @@ class Core implements Actions {
   login = (): void => this.#session.login();
   cancelLogin = (): void => this.#session.cancelLogin();
   loginResult = (r: LoginResult): void => void this.#session.result(r);
-  signOut = (): void => void this.#session.signOut("signed-out");
+  signOut = (): void => void this.#session.signOut();
   takeOver = (): void => this.#chat?.link.takeOver();
 
   retryNow = (): void => {
@@ -276,7 +278,7 @@ class Core implements Actions {
 
   #begin(account: Account, activeImport: string): void {
     if (this.#chat) return;
-    this.#chat = new Chat(this.#env, this.#api, this.#cell, account, this.#make, () => this.#session.end("expired"));
+    this.#chat = new Chat(this.#env, this.#api, this.#cell, account, this.#make, (f) => this.#session.refused(f));
     this.#chat.attention(this.#seen);
     this.#chat.link.start();
     if (activeImport) void this.#follows.follow(activeImport);

@@ -1,13 +1,11 @@
 /** The Env of a real browser, and what the window tells the app. The only file of the core that reaches for globals. */
-import { type App, createApp, type HostMessage } from "./app.ts";
+import { type App, createApp } from "./app.ts";
 import type { Answer, Env, EventStreamHandlers, KeyValue, WindowEvent } from "./env.ts";
-import { isRecord } from "./storage.ts";
+import { said } from "./messages.ts";
 import { StropheTransport } from "./transport/strophe.ts";
 
 const REQUEST_MS = 20_000;
 const POPUP = "popup,width=520,height=720";
-
-const str = (v: unknown): string => (typeof v === "string" ? v : "");
 
 /** Builds the app for the panel page, wires it to window and launcher, and starts it. */
 export function startApp(win: Window = window): App {
@@ -18,15 +16,13 @@ export function startApp(win: Window = window): App {
   const look = (): void => app.actions.attention(open && win.document.visibilityState === "visible");
   win.document.addEventListener("visibilitychange", look);
   win.addEventListener("message", (e: MessageEvent<unknown>) => {
-    if (!isRecord(e.data)) return;
-    if (e.source === win.parent && e.origin === instanceOrigin && e.data["type"] === "trunkline:host") {
-      const m = hostMessage(e.data);
-      open = m.open;
-      app.actions.host(m);
+    const heard = said(e, { parent: win.parent, hostOrigin: instanceOrigin, ownOrigin: win.location.origin, popup: env.loginWindow() });
+    if (heard?.by === "host") {
+      open = heard.message.open;
+      app.actions.host(heard.message);
       look();
-    } else if (e.origin === win.location.origin && e.data["type"] === "trunkline:login") {
-      const { ok, error, message, handoff } = e.data;
-      app.actions.loginResult({ ok: ok === true, error: str(error), message: str(message), handoff: str(handoff) });
+    } else if (heard) {
+      app.actions.loginResult(heard.result);
     }
   });
   const failed = /[#&]error=([a-z_]+)/.exec(win.location.hash)?.[1];
@@ -37,19 +33,14 @@ export function startApp(win: Window = window): App {
   return app;
 }
 
-function hostMessage(d: Record<string, unknown>): HostMessage {
-  return {
-    theme: d["theme"] === "dark" ? "dark" : "light",
-    contrast: d["contrast"] === "high" ? "high" : "default",
-    lang: str(d["lang"]) || "en",
-    me: str(d["me"]),
-    page: str(d["page"]),
-    open: d["open"] === true,
-  };
+interface BrowserEnv extends Env {
+  /** The login window that was opened last. */
+  loginWindow(): Window | null;
 }
 
 /** `hostOrigin`: the only origin that is posted to. */
-export function browserEnv(win: Window, hostOrigin: string): Env {
+export function browserEnv(win: Window, hostOrigin: string): BrowserEnv {
+  let login: Window | null = null;
   return {
     now: () => Date.now(),
     random: () => Math.random(),
@@ -67,8 +58,11 @@ export function browserEnv(win: Window, hostOrigin: string): Env {
     listen: (event, fn) => listen(win, event, fn),
     popup(url) {
       const w = win.open(url, "trunkline-login", POPUP);
+      login = w;
       return w && { closed: () => w.closed, close: () => w.close() };
     },
+    loginWindow: () => login,
+    framed: win.parent !== win && hostOrigin !== "",
     toHost(message) {
       if (win.parent !== win && hostOrigin) win.parent.postMessage(message, hostOrigin);
     },

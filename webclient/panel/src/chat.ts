@@ -1,5 +1,5 @@
 /** Everything that belongs to one signed-in account's chat, put together: made at sign-in, stopped at sign-out. */
-import type { Api } from "./api.ts";
+import type { Api, Failure } from "./api.ts";
 import { Archive } from "./archive.ts";
 import { Contacts } from "./contacts.ts";
 import type { Env } from "./env.ts";
@@ -36,7 +36,7 @@ export class Chat {
   #typingTo = "";
   #stopTyping: () => void = () => undefined;
 
-  constructor(env: Env, api: Api, outer: Cell, account: Account, make: MakeTransport, signedOut: () => void) {
+  constructor(env: Env, api: Api, outer: Cell, account: Account, make: MakeTransport, signedOut: (f: Failure) => void) {
     this.#env = env;
     this.#own = account.jid;
     const cell = this.#guarded(outer);

@@ -54,6 +54,8 @@ export interface Env {
   readonly local: KeyValue;
   /** Per-tab storage (sessionStorage): survives F5, but "duplicate tab" copies it. */
   readonly tab: KeyValue;
+  /** The panel stands in a page that will say whose it is. */
+  readonly framed: boolean;
   /**
    * Takes the named lock, which is held until the returned function is called or another tab steals it (`lost`).
    * try: null when it is held elsewhere. wait: resolves when it becomes free. steal: takes it from its holder.

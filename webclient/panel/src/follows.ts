@@ -1,5 +1,5 @@
 /** The people step: streams the pages of follows in, starts the import, and follows its progress. */
-import { type Api, readImportItem } from "./api.ts";
+import { type Api, type Failure, readImportItem } from "./api.ts";
 import { delay } from "./backoff.ts";
 import type { Env } from "./env.ts";
 import { type ImportProgress, NO_PEOPLE, type People } from "./state.ts";
@@ -12,7 +12,7 @@ const MAX_PAGES = 1_000;
 export interface FollowsEvents {
   /** Pictures of the people that were picked: bare JID → URL. */
   picked(avatars: Readonly<Record<string, string>>): void;
-  signedOut(): void;
+  signedOut(f: Failure): void;
 }
 
 export class Follows {
@@ -70,7 +70,7 @@ export class Follows {
     if (generation !== this.#generation) return;
     this.change((p) => ({ ...p, starting: false }));
     if (!r.ok) {
-      if (r.why === "signed-out") this.#on.signedOut();
+      if (r.why === "signed-out") this.#on.signedOut(r);
       else this.change((p) => ({ ...p, message: r.message || "The import could not be started. Try again." }));
       return;
     }
@@ -100,7 +100,7 @@ export class Follows {
         this.#cursor = next;
         continue;
       }
-      if (r.why === "signed-out") return this.#on.signedOut();
+      if (r.why === "signed-out") return this.#on.signedOut(r);
       if (r.why !== "busy" || ++failures > 5) {
         const message = r.message || "The people you follow could not be loaded.";
         return this.change((p) => ({ ...p, status: r.why === "again" ? "login-again" : "error", message }));
@@ -154,7 +154,7 @@ export class Follows {
     const generation = this.#generation;
     const r = await this.#api.importReport(id);
     if (generation !== this.#generation) return;
-    if (!r.ok && r.why === "signed-out") return this.#on.signedOut();
+    if (!r.ok && r.why === "signed-out") return this.#on.signedOut(r);
     this.change((p) => {
       if (p.progress?.id !== id) return p;
       if (!r.ok) return { ...p, progress: { ...p.progress, error: r.message || "The progress cannot be shown right now." } };

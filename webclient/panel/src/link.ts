@@ -24,8 +24,8 @@ export interface LinkEvents {
   acked(ids: readonly string[]): void;
   /** Consent as the server has it now, fetched before each reconnect. */
   consent(c: Consent): void;
-  /** The session is over (401). */
-  signedOut(): void;
+  /** The session is over (401), and why. */
+  signedOut(f: Failure): void;
 }
 
 export class Link {
@@ -168,7 +168,7 @@ export class Link {
   }
 
   #noCredentials(f: Failure): void {
-    if (f.why === "signed-out" || f.why === "again") this.#on.signedOut();
+    if (f.why === "signed-out" || f.why === "again") this.#on.signedOut(f);
     else this.#retry("server-down", "credentials", f.retryAfter * 1000);
   }
 

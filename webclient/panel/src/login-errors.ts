@@ -14,6 +14,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   mastodon_down: "Mastodon does not answer right now. Please try again in a few minutes.",
   mastodon_invalid: "Mastodon gave an answer that makes no sense. Please try again, or tell your administrators.",
   mastodon_busy: "Mastodon is busy. Please wait a few minutes and try again.",
+  popup_needed: "Your browser blocked the login window. Allow windows for this page, then try again.",
   name_taken: "This name belonged to another account before. Please ask your administrators to release it.",
 };
 

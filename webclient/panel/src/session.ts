@@ -13,6 +13,7 @@ import { purge, purgeOthers, Store } from "./storage.ts";
 
 const LOGIN_MS = 10 * 60_000; // the server forgets a pending login after that
 const POPUP_MS = 1_000;
+const HOST_MS = 1_000; // the page around the panel answers within milliseconds, if it answers
 
 export interface SessionEvents {
   /** Signed in and consent decided: chat may start. */
@@ -34,7 +35,10 @@ export class Session {
   readonly #cell: Cell;
   readonly #on: SessionEvents;
   #me = "";
+  #nobody = false;
   #page = "";
+  #told = false;
+  #stopWaiting: (() => void) | null = null;
   #popup: Popup | null = null;
   #loginUntil = 0;
   #attempt = 0;
@@ -49,6 +53,12 @@ export class Session {
     this.#on = on;
   }
 
+  /** In a frame, the page says first whose it is: nobody else's chats are shown in it, not for a moment. */
+  start(): void {
+    if (this.#env.framed && !this.#told) this.#stopWaiting = this.#env.after(HOST_MS, () => this.#hostTold());
+    else void this.check("none");
+  }
+
   /** Asks who is signed in. `otherwise` is the reason shown when nobody is. */
   async check(otherwise: SignedOutReason): Promise<void> {
     if (this.#checking) return;
@@ -59,16 +69,18 @@ export class Session {
     if (r.ok) this.#enter(r.value);
     else if (r.why === "signed-out" || r.why === "again") {
       const { account, screen } = this.#cell.state;
-      this.end(account ? "expired" : otherwise);
+      this.end(account ? "expired" : otherwise, why(r));
       if (screen.kind === "login-error") this.#show(screen); // how a login by redirect ended, told before this answer
     } else if (!this.#cell.state.account) this.#down(r, otherwise);
   }
 
   host(m: HostMessage): void {
     this.#me = m.me;
+    this.#nobody = m.nobody;
     this.#page = m.page;
     const account = this.#cell.state.account;
-    if (account && m.me && m.me !== account.id) void this.signOut("other-account");
+    if (account && this.#isStranger(account)) void this.#evict();
+    this.#hostTold();
   }
 
   login(): void {
@@ -111,25 +123,27 @@ export class Session {
   }
 
   /** Ends the session on the server; when that fails the person stays signed in and is told. */
-  async signOut(reason: "signed-out" | "other-account"): Promise<void> {
+  async signOut(): Promise<void> {
     const account = this.#cell.state.account;
     if (!account || this.#leaving) return;
     this.#leaving = true;
     this.#on.end();
     const r = await this.#api.logout();
     this.#leaving = false;
-    if (r.ok || r.why === "signed-out" || reason === "other-account") return this.end(reason);
+    if (r.ok || r.why === "signed-out") return this.end("signed-out");
+    if (this.#isStranger(account)) return this.#evict();
     this.#cell.change((s) => ({ ...s, notice: "You are still signed in: the server could not be reached. Try again." }));
     if (this.#cell.state.consent.decided) this.#on.begin(account, "");
   }
 
+  /** The server takes this session no more. */
+  refused(f: Failure): void {
+    this.end("expired", why(f));
+  }
+
   /** Forgets everything in this browser and shows the signed-out screen. */
-  end(reason: SignedOutReason): void {
-    if (this.#leaving) return;
-    this.#stopTimer();
-    this.#on.end();
-    purge(this.#env);
-    this.#cell.change((s) => ({ ...initialState(s.instance), host: s.host, screen: { kind: "signed-out", reason } }));
+  end(reason: SignedOutReason, message = ""): void {
+    if (!this.#leaving) this.#forget(message ? { kind: "signed-out", reason, message } : { kind: "signed-out", reason });
   }
 
   async saveConsent(): Promise<Consent | null> {
@@ -146,9 +160,40 @@ export class Session {
       this.#cell.change((s) => ({ ...s, consent }));
       return consent;
     }
-    if (r.why === "signed-out") this.end("expired");
+    if (r.why === "signed-out") this.refused(r);
     else this.#draft({ error: r.message || "Your choice could not be saved. Try again." });
     return null;
+  }
+
+  #isStranger(account: Account): boolean {
+    return this.#nobody || (this.#me !== "" && this.#me !== account.id);
+  }
+
+  /** Ends a session that is not of this page's person and shows nothing of it. Tried until the server has heard. */
+  async #evict(): Promise<void> {
+    if (this.#leaving) return;
+    this.#forget({ kind: "loading" });
+    this.#leaving = true;
+    const r = await this.#api.logout();
+    this.#leaving = false;
+    const reason = this.#nobody ? "signed-out" : "other-account";
+    if (r.ok || r.why === "signed-out") this.end(reason);
+    else this.#down(r, reason);
+  }
+
+  #forget(screen: Screen): void {
+    this.#stopTimer();
+    this.#on.end();
+    purge(this.#env);
+    this.#cell.change((s) => ({ ...initialState(s.instance), host: s.host, screen }));
+  }
+
+  #hostTold(): void {
+    this.#told = true;
+    if (!this.#stopWaiting) return;
+    this.#stopWaiting();
+    this.#stopWaiting = null;
+    void this.check("none");
   }
 
   #draft(change: Partial<ConsentDraft>): void {
@@ -159,6 +204,7 @@ export class Session {
     const { account, consent } = info;
     if (this.#cell.state.account) return;
     this.#endLogin();
+    if (this.#isStranger(account)) return void this.#evict();
     this.#attempt = 0;
     purgeOthers(this.#env, account.id);
     new Store(this.#env.local, account.id).set("who", account.id);
@@ -169,8 +215,7 @@ export class Session {
       consentDraft: { presence: decided ? presence : null, typing, receipts, saving: false, error: "" },
       screen: decided ? { kind: info.activeImport ? "people" : "list" } : { kind: "address" },
     }));
-    if (this.#me && this.#me !== account.id) void this.signOut("other-account");
-    else if (decided) this.#on.begin(account, info.activeImport);
+    if (decided) this.#on.begin(account, info.activeImport);
   }
 
   #down(f: Failure, otherwise: SignedOutReason): void {
@@ -211,3 +256,9 @@ export class Session {
 }
 
 const isText = (v: unknown): v is string => typeof v === "string";
+
+/** The server's sentence where it knows more than that the session is over. */
+function why({ code, message }: Failure): string {
+  if (code === "login_again") return message || "Mastodon asks you to log in again.";
+  return code.startsWith("account_") ? message || loginError(code) : "";
+}

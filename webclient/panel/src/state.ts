@@ -65,7 +65,8 @@ export type SignedOutReason =
 /** Exactly one screen is shown. The steps address → consent → people come once, after the first login. */
 export type Screen =
   | { readonly kind: "loading" }
-  | { readonly kind: "signed-out"; readonly reason: SignedOutReason }
+  /** `message`: the server's own sentence about why. */
+  | { readonly kind: "signed-out"; readonly reason: SignedOutReason; readonly message?: string }
   /** `blocked`: the popup did not open; show `redirectUrl` as a link with target=_top. */
   | { readonly kind: "login-pending"; readonly blocked: boolean; readonly redirectUrl: string }
   | { readonly kind: "login-error"; readonly code: string; readonly message: string }

@@ -7,7 +7,7 @@ import { FakeEnv, json, Locks, MapStorage } from "./fakes/env.ts";
 import { BOB, FakePanel } from "./fakes/panel.ts";
 import { FakeServer, OWN } from "./fakes/server.ts";
 
-const HOST = { theme: "dark", contrast: "default", lang: "de", me: "", page: "https://social.example/home", open: true } as const;
+const HOST = { theme: "dark", contrast: "default", lang: "de", me: "", nobody: false, page: "https://social.example/home", open: true } as const;
 const credentials = (p: FakePanel): number => p.env.requests.filter((r) => r.includes("credentials")).length;
 
 const kind = (p: FakePanel): string => p.state.screen.kind;
@@ -147,21 +147,6 @@ describe("sign-out", () => {
     assert.notEqual(p.state.notice, "");
     assert.equal(p.state.connection.kind, "online");
   });
-  it("happens when the page belongs to somebody else, before or after sign-in", async () => {
-    for (const early of [true, false]) {
-      const p = new FakePanel();
-      if (early) p.app.actions.host({ ...HOST, me: "2" });
-      await p.start();
-      if (!early) p.app.actions.host({ ...HOST, me: "2" });
-      await p.env.advance(100);
-      assert.deepEqual(p.state.screen, { kind: "signed-out", reason: "other-account" });
-      assert.deepEqual([p.env.local.length, p.env.tab.length], [0, 0]);
-    }
-    const same = new FakePanel();
-    same.app.actions.host({ ...HOST, me: "1" });
-    await same.start();
-    assert.equal(same.state.screen.kind, "list");
-  });
   it("in another tab is noticed here", async () => {
     const p = await new FakePanel().start();
     p.signedIn = false;
@@ -224,6 +209,19 @@ describe("the connection", () => {
     p.env.emit("online");
     await p.env.advance(10);
     assert.equal(p.state.connection.kind, "online");
+  });
+  it("says in the server's words why an account may chat no more", async () => {
+    for (const [code, message] of [["account_suspended", "Suspended."], ["login_again", "Once more."]]) {
+      const p = await new FakePanel().start();
+      p.env.routes.set("POST /api/v1/credentials", () => json({ error: code, message }, 401));
+      p.server.cut();
+      await p.env.advance(1_000);
+      assert.deepEqual(p.state.screen, { kind: "signed-out", reason: "expired", message });
+      assert.deepEqual([p.env.local.length, p.env.timers], [0, 0]);
+    }
+    const p = await signedOut();
+    p.app.actions.loginResult({ ok: false, error: "popup_needed", message: "", handoff: "" });
+    assert.ok(p.state.screen.kind === "login-error" && p.state.screen.message.includes("window"));
   });
   it("shows that Trunkline does not answer at start, and recovers", async () => {
     const p = new FakePanel();

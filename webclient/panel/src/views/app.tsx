@@ -105,7 +105,7 @@ function Screen(props: ScreenProps): JSX.Element {
     case "loading":
       return <Loading />;
     case "signed-out":
-      return <SignedOut instance={instance} reason={screen.reason} onLogin={actions.login} />;
+      return <SignedOut instance={instance} reason={screen.reason} message={screen.message} onLogin={actions.login} />;
     case "login-pending":
       return <LoginPending instance={instance} blocked={screen.blocked} redirectUrl={screen.redirectUrl} onLogin={actions.login} onCancel={actions.cancelLogin} />;
     case "login-error":

@@ -18,7 +18,7 @@ function LoginButton({ instance, onLogin, again = false }: Props & { again?: boo
   );
 }
 
-export function SignedOut({ instance, reason, onLogin }: Props & { reason: SignedOutReason }): JSX.Element {
+export function SignedOut({ instance, reason, message, onLogin }: Props & { reason: SignedOutReason; message?: string | undefined }): JSX.Element {
   return (
     <div class="page center">
       <div class="page-body">
@@ -26,7 +26,7 @@ export function SignedOut({ instance, reason, onLogin }: Props & { reason: Signe
         <Heading>Chat with people you follow</Heading>
         {reason === "none"
           ? <p class="lead">Real conversations, right beside your timeline. You use the account that you already have.</p>
-          : <p class="lead" role="status">{signedOutWords[reason]}</p>}
+          : <p class="lead" role="status">{message ?? signedOutWords[reason]}</p>}
         <LoginButton instance={instance} onLogin={onLogin} />
         <p class="fine"><Icon name="lock" size={16} /><span>Nobody sees that you are here until you say so.</span></p>
       </div>

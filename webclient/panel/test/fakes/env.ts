@@ -50,6 +50,7 @@ export class FakeEnv implements Env {
   isOnline = true;
   blockPopups = false;
   popupClosed = false;
+  framed = false;
   readonly requests: string[] = [];
   readonly bodies: unknown[] = [];
   readonly hostMessages: Readonly<Record<string, unknown>>[] = [];
