@@ -43,6 +43,7 @@ type stack struct {
 	tokens   *tokens.Service
 	prosody  *integration.Prosody
 	gateway  *gateway.Gateway
+	stop     func() // ends Gateway.Run
 	url      string
 	consents *consents
 	states   *resumptions
@@ -124,7 +125,7 @@ func (s *stack) startGateway(c stackConfig) {
 			s.t.Logf("gateway's log:\n%s", s.logs)
 		}
 	})
-	s.run(g.Run)
+	s.stop = s.run(g.Run)
 }
 
 // checkLog holds for every test: no fault, no secret, no stanza.
@@ -137,17 +138,19 @@ func (s *stack) checkLog() {
 	}
 }
 
-// run keeps f going until the test has ended.
-func (s *stack) run(f func(context.Context) error) {
+// run keeps f going until stop is called or the test has ended.
+func (s *stack) run(f func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f(ctx) }()
-	s.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
 			s.t.Error(err)
 		}
 	})
+	s.t.Cleanup(stop)
+	return stop
 }
 
 // revoked is what serve.go does with a revocation.
