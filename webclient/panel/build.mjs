@@ -39,11 +39,15 @@ const styleAsText = {
 };
 
 // Parts of strophe.js that no stream of ours reaches: the gateway offers a WebSocket and PLAIN, one tab holds the
-// stream, and what must survive a reload has our own store. Their classes are emptied, and what only they used
-// falls away with them. A class that is not found fails the build, so that an update cannot pass unseen.
-const unusedInStrophe = [
+// stream, and what must survive a reload has our own store. Their classes and functions are emptied, and what only they
+// used falls away with them. One that is not found fails the build, so that an update cannot pass unseen.
+const unusedClasses = [
   "Bosh", "Request", "WorkerWebsocket", "StreamManagementMirror", "MemoryStorageBackend", "SessionStorageBackend",
   "SASLAnonymous", "SASLExternal", "SASLOAuthBearer", "SASLXOAuth2", "SASLSHA1", "SASLSHA256", "SASLSHA384", "SASLSHA512", "Stanza",
+];
+const unusedFunctions = [
+  "createHtml", "createFromHtmlElement", "validTag", "validAttribute", "validCSS", "addCookies", "escapeNode", "unescapeNode", "stripWhitespace",
+  "xorArrayBuffers", "base64ToArrayBuf",
 ];
 
 const leanStrophe = {
@@ -51,11 +55,15 @@ const leanStrophe = {
   setup(setup) {
     setup.onLoad({ filter: /strophe\.esm\.js$/ }, ({ path }) => {
       let contents = readFileSync(path, "utf8");
-      for (const name of unusedInStrophe) {
-        const whole = new RegExp(`^class ${name}(?: extends \\w+)? \\{\\n[^]*?^\\}$`, "m");
-        if (!whole.test(contents)) throw new Error(`strophe.js: no class ${name}`);
-        contents = contents.replace(whole, `class ${name} {}`);
-      }
+      const empty = (kind, names, head, end) => {
+        for (const name of names) {
+          const whole = new RegExp(`^${kind} ${name}${head} \\{\\n[^]*?^\\}$`, "m");
+          if (!whole.test(contents)) throw new Error(`strophe.js: no ${kind} ${name}`);
+          contents = contents.replace(whole, `${kind} ${name}${end}`);
+        }
+      };
+      empty("class", unusedClasses, "(?: extends \\w+)?", " {}");
+      empty("function", unusedFunctions, "\\([\\w, ]*\\)", "() {}");
       contents = contents.replace(/^globalThis\.\$?\w+ = [\w$.]+;$/gm, ""); // nothing of it is for other scripts
       return { contents, loader: "js" };
     });

@@ -117,7 +117,7 @@ test("a button, and the frame only when it is asked for", async ({ page }) => {
   await open(page);
   await expect(button(page)).toHaveAttribute("aria-expanded", "true");
   const [first] = await told(page);
-  expect(first).toEqual({ type: "trunkline:host", origin: site, theme: "light", contrast: "default", lang: "pt-BR", me: "42", page: `${site}/`, open: true });
+  expect(first).toEqual({ type: "trunkline:host", origin: site, theme: "light", contrast: "default", lang: "pt-BR", me: "42", signedIn: true, page: `${site}/`, open: true });
   expect(JSON.stringify(await told(page))).not.toContain("SECRET");
   expect(complaints).toEqual([]);
 });
@@ -192,6 +192,26 @@ test("when the page signs out in one tab, the other tab's chat goes too", async 
   pages.set("/", shell({ me: "" }));
   const other = await context.newPage();
   await other.goto(site);
+  await expect(page.locator("trunkline-chat")).toHaveCount(0);
+});
+
+test("signed out of Mastodon: the chat is loaded unseen, told so, and gone when it has signed out as well", async ({ page }) => {
+  await page.goto(site);
+  await page.evaluate(() => localStorage.setItem("trunkline:used", "42"));
+  pages.set("/", shell({ me: "" }));
+  await page.reload();
+  await expect.poll(async () => (await told(page)).length).toBeGreaterThan(0);
+  expect((await told(page)).at(-1)).toMatchObject({ type: "trunkline:host", me: "", signedIn: false, open: false });
+  await expect(frame(page)).toBeHidden();
+  await expect(button(page)).toHaveCount(0);
+  expect(await page.evaluate(() => localStorage.getItem("trunkline:used"))).toBe("");
+  await page.reload(); // before it was done: once more
+  await expect.poll(async () => (await told(page)).length).toBeGreaterThan(0);
+  await say(page, { type: "trunkline:used", used: false });
+  await expect(page.locator("trunkline-chat")).toHaveCount(0);
+  expect(await page.evaluate(() => localStorage.getItem("trunkline:used"))).toBeNull();
+  await page.goto(`${site}/#trunkline`);
+  await page.reload();
   await expect(page.locator("trunkline-chat")).toHaveCount(0);
 });
 

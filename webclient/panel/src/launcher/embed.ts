@@ -2,7 +2,8 @@
 //
 // It shows nothing unless the page is Mastodon's web app, on its own in the window, with somebody signed in. It reads
 // that person's account id and no token, loads the panel only when asked or where this person used it before, and
-// talks to it by messages at the exact chat origin. The script tag may carry data-position="bottom-start".
+// talks to it by messages at the exact chat origin. Signing out of Mastodon signs out of the chat. The script tag may
+// carry data-position="bottom-start".
 import { frame, show, type Parts } from "./button.ts";
 import { cover, look, signedInAs, used, watchLook, watchSignOut } from "./page.ts";
 
@@ -88,6 +89,7 @@ class Launcher {
         ...look(),
         lang: document.documentElement.lang,
         me: this.#me,
+        signedIn: !!this.#me,
         page: location.href,
         open: this.#open,
       },
@@ -110,6 +112,7 @@ class Launcher {
         break;
       case "trunkline:used":
         used(() => (data.used === true ? this.#me : null));
+        if (!this.#me) this.#remove(); // signed out, which is all that the frame was for
     }
   }
 
@@ -126,12 +129,14 @@ class Launcher {
   }
 }
 
+/** Where nobody is signed in any more and the chat was used, it is loaded once, unseen, to sign out as well. */
 function start(): void {
   const me = signedInAs();
-  if (me === "") used((flag) => flag && "");
-  if (me && !document.querySelector("trunkline-chat")) {
-    new Launcher(me, show(script?.dataset["position"] === "bottom-start"), returned());
-  }
+  if (me === null || document.querySelector("trunkline-chat")) return;
+  if (!me && used((flag) => flag && "") === null) return;
+  const parts = show(script?.dataset["position"] === "bottom-start");
+  if (!me) parts.host.style.display = "none";
+  new Launcher(me, parts, me ? returned() : null);
 }
 
 if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);
