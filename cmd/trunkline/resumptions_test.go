@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -26,7 +27,19 @@ func TestResumptions(t *testing.T) {
 	require.NoError(t, r.SaveResumption(t.Context(), key, "1", []byte("second"), now.Add(time.Minute)))
 	assert.Equal(t, "second", string(load(key)))
 
+	each := func() (got []string) {
+		require.NoError(t, r.EachResumption(t.Context(), func(account string, state []byte, expires time.Time) error {
+			got = append(got, account+" "+string(state)+" "+expires.Sub(time.UnixMilli(1_000_000)).String())
+			return r.DeleteResumption(t.Context(), []byte("none")) // the database may be asked meanwhile
+		}))
+		return got
+	}
+	assert.ElementsMatch(t, []string{"1 second 1m0s", "1 other 2m0s"}, each())
+	stop := errors.New("enough")
+	require.ErrorIs(t, r.EachResumption(t.Context(), func(string, []byte, time.Time) error { return stop }), stop)
+
 	now = now.Add(time.Minute)
+	assert.Equal(t, []string{"1 other 2m0s"}, each())
 	assert.Nil(t, load(key), "its time is over")
 	require.NoError(t, r.sweep(t.Context()))
 	var n int

@@ -20,6 +20,7 @@ type world struct {
 	s     *Stream
 	r     *rand.Rand
 	lists bool
+	sub   string // the contact's entry on the person's list: both, from, to, ask
 
 	towards   []leaving // on the way to the server
 	back      []string  // on the way to the client
@@ -49,6 +50,8 @@ type said struct {
 
 const juliet = "juliet@social.example"
 
+const ourJuliet = " to='juliet@social.example'/>"
+
 func always(Consent) bool     { return true }
 func presence(c Consent) bool { return c.Presence }
 
@@ -62,6 +65,10 @@ var doings = []said{
 	{"<presence to='juliet@social.example' type='subscribed'/>", presence},
 	{"<presence to='juliet@social.example' type='probe'/>", presence},
 	{"<presence type=''/>", presence},
+	{"<presence type='subscribe'" + ourJuliet, always}, {"<presence type='unsubscribe'" + ourJuliet, always},
+	{"<presence type='unsubscribed'" + ourJuliet, always},
+	{strings.Replace(removeHer, "capulet", "social", 1), always},
+	{"<iq type='set' id='4'><block xmlns='urn:xmpp:blocking'><item jid='juliet@social.example'/></block></iq>", always},
 	{joinRoom, always}, {"<presence to='tea@rooms.social.example/romeo'/>", always},
 	{"<message to='juliet@social.example' type='chat'>" + body + "</message>", always},
 	{"<message to='juliet@social.example'>" + body + composes + "</message>", typing},
@@ -141,13 +148,17 @@ func (w *world) serve() {
 		w.servePresence(e, to, next.hidden)
 	case "iq":
 		if e.Type() == "set" || e.Type() == "get" {
-			w.serveIQ(e, to)
+			w.serveIQ(e, to, next.hidden)
 		}
 	}
 }
 
 func (w *world) servePresence(e *framing.Element, to target, hidden bool) {
 	typ, typed := e.Lookup("type")
+	if to.bare == juliet && strings.HasPrefix(strings.TrimPrefix(typ, "un"), "subscribe") {
+		w.serveSubscription(typ, hidden)
+		return
+	}
 	seen := "available"
 	if typ == "unavailable" {
 		seen = typ
@@ -160,7 +171,7 @@ func (w *world) servePresence(e *framing.Element, to target, hidden bool) {
 		w.expose() // another server might take it for available
 	default:
 		w.present = !typed
-		if !w.active || typed && w.directed {
+		if !w.active && w.subscribed() || typed && w.directed {
 			require.False(w.t, hidden && w.contact == "", "who was never seen must not be seen leaving")
 			w.contact = seen
 		}
@@ -176,7 +187,17 @@ func (w *world) expose() {
 }
 
 // serveIQ answers: privacy lists if there are any, and an error for the rest.
-func (w *world) serveIQ(e *framing.Element, to target) {
+func (w *world) serveIQ(e *framing.Element, to target, hidden bool) {
+	if first := e.First(); to.class == toAccount && e.Type() == "set" {
+		removes := strings.Contains(string(first.Raw), "subscription='remove'")
+		switch {
+		case removes && w.sub != "from" && w.sub != "none", first.Is(nsBlocking, "block") && w.subscribed():
+			w.tellLeave(hidden)
+		}
+		if removes {
+			w.sub = "none"
+		}
+	}
 	answer := fmt.Sprintf("<iq xmlns='jabber:client' type='error' id='%s' from='social.example'><error type='cancel'><service-unavailable xmlns='%s'/></error></iq>", e.ID(), framing.NSStanzas)
 	query := e.Child(nsPrivacy, "query")
 	if w.lists && to.class == toAccount && query != nil {
@@ -258,7 +279,7 @@ func (w *world) walk() {
 		w.drain()
 	}
 	require.True(w.t, w.s.Settled(), "after the walk all is as it should be")
-	if w.s.Consent().Presence {
+	if w.s.Consent().Presence && w.subscribed() {
 		require.Equal(w.t, "available", w.contact)
 	}
 	w.check()
@@ -290,7 +311,7 @@ func TestNothingLeaksAndNothingIsLost(t *testing.T) {
 	for seed := range uint64(300) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
-			w := &world{t: t, r: r, lists: r.IntN(4) > 0}
+			w := &world{t: t, r: r, lists: r.IntN(4) > 0, sub: []string{"both", "both", "from", "to", "ask"}[r.IntN(5)]}
 			c := consents[r.IntN(len(consents))]
 			w.s = bound(t, c, w.lists)
 			w.active = w.lists && !c.Presence
@@ -315,6 +336,7 @@ func TestNothingLeaksAndNothingIsLost(t *testing.T) {
 				}
 			}
 			w.check()
+			w.end()
 		})
 	}
 }
@@ -324,10 +346,19 @@ func TestEveryDoingAlone(t *testing.T) {
 	for _, d := range doings {
 		for _, lists := range []bool{true, false} {
 			for _, c := range []Consent{nobody, contacts, all} {
-				w := &world{t: t, lists: lists, s: bound(t, c, lists)}
-				w.active, w.saved = lists && !c.Presence, lists && !c.Presence
-				w.do(d)
-				w.check()
+				for _, sub := range []string{"both", "from", "to", "ask"} {
+					for _, before := range [][]string{nil, {"<presence/>"}, {"<presence/>", "<presence type='unavailable'/>", useNone}} {
+						w := &world{t: t, lists: lists, sub: sub, s: bound(t, c, lists)}
+						w.active, w.saved = lists && !c.Presence, lists && !c.Presence
+						for _, frame := range before {
+							w.do(said{frame, always})
+							w.drain()
+						}
+						w.do(d)
+						w.check()
+						w.end()
+					}
+				}
 			}
 		}
 	}

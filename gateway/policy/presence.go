@@ -24,7 +24,7 @@ var presenceRules = []rule{
 	{"presence-probe", func(a *ask) bool { return a.typ == "probe" }, refuse},
 	{"presence-subscribed", func(a *ask) bool { return a.typ == "subscribed" }, refuse},
 	// Servers take outgoing subscription stanzas for outgoing presence: the list makes them vanish without a word.
-	{"presence-subscription-listed", func(a *ask) bool { return a.typed && a.state.ListActive && a.subscribes() }, refuse},
+	{"presence-subscription-listed", func(a *ask) bool { return a.hidden && a.subscribes() && a.listed() }, refuse},
 	{"presence-subscription", func(a *ask) bool { return a.typed && a.typ != "unavailable" }, pass},
 	// From here on: available or unavailable.
 	{"presence-leave", func(a *ask) bool { return a.typed && a.to.class == toAccount && (a.state.Shown || a.state.ListActive) }, (*ask).leave},
@@ -45,6 +45,11 @@ var presenceRules = []rule{
 // subscribes reports whether the presence is about a subscription (RFC 6121 §3).
 func (a *ask) subscribes() bool {
 	return strings.HasSuffix(a.typ, "subscribe") || strings.HasSuffix(a.typ, "subscribed")
+}
+
+// listed reports whether the list is active, or will be before the server gets what the client sends now.
+func (a *ask) listed() bool {
+	return a.state.ListActive || slices.ContainsFunc(a.state.Replaced, func(r replaced) bool { return r.Step == activating })
 }
 
 // joins reports whether the presence joins a room (XEP-0045 §7.2.2): to a nickname, at a place where rooms can be.

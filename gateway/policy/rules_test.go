@@ -210,37 +210,6 @@ var iqCases = []ruleCase{
 	{rule: "", in: publish("eu.siacs.conversations.axolotl.devicelist", ""), want: passes},
 }
 
-var privacyCases = []ruleCase{
-	{rule: "privacy-form", in: privacySet(""), want: refuses, consent: all},
-	{rule: "privacy-form", in: privacySet("<active/><list name='trunkline-hidden'/>"), want: refuses},
-	{rule: "privacy-form", in: privacySet("<active xmlns='urn:x'/>"), want: refuses},
-	{rule: "privacy-form", in: privacySet("<Active/>"), want: refuses},
-	{rule: "privacy-list", in: setOurs, want: list},
-	{rule: "privacy-list", in: privacySet("<list name='trunkline-hidden'/>"), want: list, consent: all},
-	{rule: "privacy-order-leave", in: useOurs, want: refuses, consent: contacts, before: []string{"<presence/>", setOurs}},
-	{rule: "privacy-order-leave", in: useOurs, want: refuses, consent: contacts, before: []string{"<presence to='juliet@capulet.example'/>", setOurs}},
-	{rule: "privacy-order-set", in: useOurs, want: refuses, consent: contacts},
-	{rule: "privacy-activate", in: useOurs, want: activate, consent: contacts, before: []string{"<presence/>", "<presence type='unavailable'/>", setOurs}},
-	{rule: "privacy-activate", in: useOurs, want: activate},
-	{rule: "privacy-decline", in: useNone, want: refuses, before: []string{"<presence/>"}},
-	{rule: "privacy-decline", in: privacySet("<active name=''/>"), want: refuses, before: []string{"<presence/>"}},
-	{rule: "privacy-decline", in: privacySet("<p:active xmlns:p='jabber:iq:privacy' p:name='trunkline-hidden'/>"), want: refuses, before: []string{"<presence/>"}},
-	{rule: "privacy-decline-hidden", in: useNone, want: decline},
-	{rule: "privacy-decline-hidden", in: useNone, want: decline, before: []string{"<presence/>", "<presence type='unavailable'/>"}},
-	{rule: "privacy-decline-hidden", in: privacySet("<p:active xmlns:p='jabber:iq:privacy' p:name='trunkline-hidden'/>"), want: decline},
-	{rule: "privacy-decline-hidden", in: useNone, want: passes, noLists: true},
-	{rule: "privacy-other-list", in: privacySet("<active name='friends'/>"), want: refuses},
-	{rule: "privacy-other-list", in: privacySet("<active name='Trunkline-Hidden'/>"), want: refuses},
-	{rule: "privacy-other-list", in: privacySet("<list name='friends'><item action='allow' order='1'/></list>"), want: refuses},
-	{rule: "privacy-default-list", in: privacySet("<default name='friends'/>"), want: refuses},
-	{rule: "privacy-default-list", in: privacySet("<default/>"), want: refuses},
-	{rule: "privacy-unlist", in: useNone, want: passes, consent: contacts},
-	{rule: "privacy-unlist", in: useNone, want: decline, consent: contacts, before: []string{setOurs, useOurs}},
-	{rule: "privacy-unlist", in: privacySet("<active name='friends'/>"), want: passes, consent: contacts, before: []string{setOurs, useOurs}},
-	{rule: "privacy-shown", in: privacySet("<default name='friends'/>"), want: passes, consent: contacts},
-	{rule: "privacy-shown", in: privacySet("<list name='friends'/>"), want: passes, consent: contacts},
-}
-
 // fired returns the row that decides about e.
 func fired(s *Stream, e *framing.Element) string {
 	a := &ask{Stream: s, e: e, hidden: s.hidden(), to: s.target(e)}

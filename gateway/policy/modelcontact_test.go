@@ -1,0 +1,48 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/stretchr/testify/require"
+)
+
+// subscribed reports whether the contact gets presence, and the list keeps it from them.
+func (w *world) subscribed() bool { return w.sub == "both" || w.sub == "from" }
+
+// serveSubscription does what Prosody does with a subscription stanza.
+func (w *world) serveSubscription(typ string, hidden bool) {
+	require.False(w.t, hidden && w.active && w.subscribed(), "the list makes %s vanish", typ)
+	switch was := w.sub; {
+	case typ == "subscribe" && w.sub == "none":
+		w.sub = "ask"
+	case typ == "unsubscribe":
+		w.sub = map[string]string{"both": "from", "from": "from"}[w.sub]
+	case typ == "unsubscribed" && w.subscribed():
+		w.sub = map[string]string{"both": "to"}[was]
+		w.tellLeave(hidden)
+	}
+	if w.sub == "" {
+		w.sub = "none"
+	}
+}
+
+// tellLeave is the server telling the contact that the session leaves, past the list.
+func (w *world) tellLeave(hidden bool) {
+	if w.present {
+		require.False(w.t, hidden && w.contact == "", "who was never seen must not be seen leaving")
+		w.contact = "unavailable"
+	}
+}
+
+// end closes the stream as the gateway does; the list does not outlive the session.
+func (w *world) end() {
+	w.drain()
+	if farewell := w.s.Farewell(); farewell != nil {
+		require.True(w.t, w.present && w.active)
+		w.towards = append(w.towards, leaving{string(farewell), true})
+		w.serve()
+	}
+	if w.present && w.subscribed() {
+		require.NotEmpty(w.t, w.contact, "who was never seen must not be seen leaving")
+	}
+}
