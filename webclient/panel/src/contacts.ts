@@ -22,6 +22,8 @@ const BATCH_MS = 50;
 const SAVE_MS = 300;
 const MAX_RESOURCES = 20;
 const MAX_REQUESTS = 200;
+const MAX_AVATARS = 3_000;
+const MAX_AVATAR_URL = 500;
 
 interface Saved extends SavedVisibility {
   readonly presences: readonly (readonly [string, readonly (readonly [string, Availability])[]])[];
@@ -133,13 +135,14 @@ export class Contacts {
     this.#visibility.change({ jid, type });
   }
 
-  /** Pictures of people, known from an import: bare JID → URL. */
+  /** Pictures of people, known from an import: bare JID → URL. The ones learnt last are kept. */
   avatars(): Readonly<Record<string, string>> {
     return this.#local.get("avatars", isTexts) ?? {};
   }
 
   rememberAvatars(avatars: Readonly<Record<string, string>>): void {
-    this.#local.set("avatars", { ...this.avatars(), ...avatars });
+    const known = Object.entries({ ...this.avatars(), ...avatars }).filter(([, url]) => url.length <= MAX_AVATAR_URL);
+    this.#local.set("avatars", Object.fromEntries(known.slice(-MAX_AVATARS)));
   }
 
   /** Writes what a reload needs; also called when the page goes away. */
