@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"strings"
-
-	"github.com/stretchr/testify/require"
-)
+import "github.com/stretchr/testify/require"
 
 // subscribed reports whether the contact gets presence, and the list keeps it from them.
 func (w *world) subscribed() bool { return w.sub == "both" || w.sub == "from" }
