@@ -296,7 +296,9 @@ local function leave_unseen(event)
 end
 
 -- Before mod_privacy_lists (500) and mod_presence (0).
-for _, name in ipairs { "pre-presence/bare"; "pre-presence/full"; "pre-presence/host"; "presence/bare"; "presence/full"; } do
+for _, name in ipairs {
+	"pre-presence/bare"; "pre-presence/full"; "pre-presence/host"; "presence/bare"; "presence/full";
+} do
 	module:hook(name, leave_unseen, 510);
 end
 

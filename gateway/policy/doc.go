@@ -5,12 +5,14 @@
 //
 //   - Without presence consent no presence reaches a contact, and nothing that a client sends by itself tells another person
 //     that it is online: no answer to their IQ, no bounce, no "ringing", no activity. What the person does on purpose passes:
-//     messages, subscription requests, joining a room (which then sees them).
+//     messages, joining a room (which then sees them), and, while the client is not present, subscription requests.
 //   - Typing and receipts leave only with their own consent, also when presence is shown.
 //   - A hidden stream gets its messages live where the server has XEP-0016: right after the bind, and before the client
 //     hears of it, a list is set and activated that keeps presence from subscribers. The bind result then holds
 //     <hidden xmlns='urn:trunkline:gateway:0' delivery='live'/>. Where there is no such list presence is held back
 //     altogether, and delivery is 'archive'.
+//   - What that list would make vanish, or what would show a present session, is refused with a reason. The way through, for every
+//     client: unavailable presence, decline the list, the stanzas, activate the list, presence.
 //   - After the bind each stanza of the client leads to exactly one stanza for the server, and each of the server to exactly
 //     one for the client, because XEP-0198 counts on both sides. What may not leave is replaced by an IQ that the server
 //     counts and ignores, or, where the client needs to know, by one that it answers with an error; that answer is
