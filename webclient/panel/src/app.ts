@@ -139,6 +139,7 @@ class Core implements Actions {
   readonly #make: MakeTransport;
   #chat: Chat | null = null;
   #seen = false;
+  #importSeen = false;
 
   constructor(env: Env, cell: Cell, make: MakeTransport) {
     this.#env = env;
@@ -207,7 +208,9 @@ class Core implements Actions {
   startImport = (): void => void this.#follows.start();
 
   leavePeople = (): void => {
-    if (this.#cell.state.screen.kind === "people") this.#show({ kind: "list" });
+    if (this.#cell.state.screen.kind !== "people") return;
+    this.#importSeen = this.#cell.state.people.progress?.finished === true;
+    this.#show({ kind: "list" });
   };
 
   go = (to: "list" | "settings" | "people"): void => {
@@ -270,10 +273,11 @@ class Core implements Actions {
     this.#show({ kind: "people" });
   }
 
-  /** Enters the people step, anew unless an import is under way there. */
+  /** Enters the people step, anew unless an import is under way there or its result has not been seen. */
   #people(): void {
-    const progress = this.#cell.state.people.progress;
-    if (!progress || progress.finished) this.#follows.restart();
+    if (this.#cell.state.people.progress && !this.#importSeen) return;
+    this.#importSeen = false;
+    this.#follows.restart();
   }
 
   #begin(account: Account, activeImport: string): void {

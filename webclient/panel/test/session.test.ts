@@ -360,6 +360,26 @@ describe("people", () => {
     await p.env.advance(10);
     assert.deepEqual([p.state.people.progress?.finished, stream?.open], [true, false]);
   });
+  it("shows the result of an import that ended while nobody looked, once", async () => {
+    const p = await new FakePanel().start();
+    p.env.routes.set("GET /api/v1/follows", () => json({ people: [person(1)], next: null }));
+    p.env.routes.set("POST /api/v1/imports", () => json({ id: "imp", total: 1 }, 202));
+    p.env.routes.set("GET /api/v1/imports/imp", () => json({ id: "imp", total: 1, done: 1, finished: true, items: [{ id: "1", jid: "u1@social.example", name: "U 1", status: "failed", reason: "no" }] }));
+    p.app.actions.go("people");
+    await p.env.advance(10);
+    p.app.actions.select(["1"], true);
+    p.app.actions.startImport();
+    await p.env.advance(10);
+    p.app.actions.leavePeople();
+    p.env.streams[0]?.on.end("{}");
+    await p.env.advance(10);
+    p.app.actions.go("people");
+    assert.equal(p.state.people.progress?.items[0]?.reason, "no");
+    p.app.actions.leavePeople();
+    p.app.actions.go("people");
+    await p.env.advance(10);
+    assert.deepEqual([p.state.people.progress, p.state.people.status], [null, "done"]);
+  });
   it("uses one key for a repeated request, so that it is one import", async () => {
     const p = await new FakePanel().start();
     const keys: unknown[] = [];
