@@ -63,7 +63,6 @@ describe("login", () => {
     p.app.actions.start();
     p.app.actions.loginResult({ ok: false, error: "denied", message: "", handoff: "" });
     await p.env.advance(100);
-    assert.deepEqual(p.env.requests, ["GET /api/v1/session"]);
     assert.equal(p.state.screen.kind === "login-error" && p.state.screen.code, "denied");
   });
   it("offers a link when the popup is blocked", async () => {
@@ -377,8 +376,7 @@ describe("people", () => {
     assert.equal(p.state.people.progress?.items[0]?.reason, "no");
     p.app.actions.leavePeople();
     p.app.actions.go("people");
-    await p.env.advance(10);
-    assert.deepEqual([p.state.people.progress, p.state.people.status], [null, "done"]);
+    assert.equal(p.state.people.progress, null);
   });
   it("uses one key for a repeated request, so that it is one import", async () => {
     const p = await new FakePanel().start();
