@@ -119,35 +119,42 @@ test('signing out one browser leaves the other; the last one gives the Mastodon 
   await expect.poll(() => stack.knob({ op: 'counters' })).toMatchObject({ tokens_live: 0, tokens_revoked: 1 });
 });
 
-test('who signs out on the Mastodon page, and who signs in there next', async ({ browser }) => {
-  const alice = await Person.arrive(browser, stack, 'alice');
-  const sockets = new Sockets(alice.page);
-  await alice.openChat();
-  await alice.login();
-  await alice.settle({ presence: 'nobody' });
-  const cookie = await sessionCookie(alice.context);
+for (const seen of [true, false]) {
+  const how = seen ? 'seen by the app' : 'seen by nobody until somebody else is there';
+  test(`who signs out on the Mastodon page, ${how}, and who signs in there next`, async ({ browser }) => {
+    const alice = await Person.arrive(browser, stack, 'alice');
+    const sockets = new Sockets(alice.page);
+    await alice.openChat();
+    await alice.login();
+    await alice.settle({ presence: 'nobody' });
+    const cookie = await sessionCookie(alice.context);
 
-  const second = await alice.tab();
-  await second.page.getByRole('button', { name: 'Log out' }).click();
-  await second.page.waitForURL('**/auth/sign_in');
-  const start = Date.now();
-  await second.page.goto(`${stack.addresses.mastodon}/`); // the app, with nobody signed in
-  await expect(second.page.locator('#mastodon')).toBeVisible();
-  await expect(second.page.locator('trunkline-chat')).toHaveCount(0);
-  await expect(alice.page.locator('trunkline-chat'), 'the other tab hears of it').toHaveCount(0);
-  await sockets.closedInTime(start);
+    const second = await alice.tab();
+    await second.page.getByRole('button', { name: 'Log out' }).click();
+    await second.page.waitForURL('**/auth/sign_in');
+    if (seen) {
+      const start = Date.now();
+      await second.page.goto(`${stack.addresses.mastodon}/`); // the app, with nobody signed in
+      await expect(second.page.locator('#mastodon')).toBeVisible();
+      await expect(alice.page.locator('trunkline-chat'), 'the other tab hears of it').toHaveCount(0);
+      await sockets.closedInTime(start);
+      await expect.poll(() => worth(cookie), { message: 'the chat is signed out as well' }).toEqual([401, 401, 401]);
+      await expect(second.page.locator('trunkline-chat')).toHaveCount(0);
+      await second.page.goto(`${stack.addresses.mastodon}/auth/sign_in`);
+    }
 
-  await second.page.goto(`${stack.addresses.mastodon}/auth/sign_in`);
-  await signIn(second.page, 'bob');
-  await expect(second.page.getByRole('button', { name: 'Log out' })).toBeVisible();
-  await expect(second.launcher).toBeVisible();
-  await expect(second.page.locator('trunkline-chat iframe'), 'hers is not loaded for him').toHaveCount(0);
-  await second.openChat();
-  await expect(second.panel.getByText(/Somebody else is logged in on this page, so the chat has been signed out/)).toBeVisible();
-  expect(await worth(cookie)).toEqual([401, 401, 401]);
-  expect(await kept(second.frame)).toEqual(nothing);
-  expect(await second.frame.content()).not.toMatch(/alice/i);
-});
+    await signIn(second.page, 'bob');
+    await expect(second.page.getByRole('button', { name: 'Log out' })).toBeVisible();
+    await expect(second.launcher).toBeVisible();
+    await expect(second.page.locator('trunkline-chat iframe'), 'hers is not loaded for him').toHaveCount(0);
+    await second.openChat();
+    const words = seen ? /Chat with people you follow/ : /Somebody else is logged in on this page, so the chat has been signed out/;
+    await expect(second.panel.getByText(words)).toBeVisible();
+    expect(await worth(cookie)).toEqual([401, 401, 401]);
+    expect(await kept(second.frame)).toEqual(nothing);
+    expect(await second.frame.content()).not.toMatch(/alice/i);
+  });
+}
 
 test('a password dies with its use, its time, or its session', async ({ browser }) => {
   const alice = await Person.arrive(browser, stack, 'alice');
