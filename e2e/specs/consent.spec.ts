@@ -77,3 +77,32 @@ for (const noPrivacyLists of [false, true]) {
     }
   });
 }
+
+test('who is hidden takes a permission back and removes a contact, and is not seen doing it', async ({ browser }) => {
+  const stack = await Stack.start();
+  try {
+    const { alice, bob } = await watched(browser, stack);
+    await alice.page.reload();
+    await alice.openChat();
+    await alice.online();
+    await alice.open('bob');
+    await alice.panel.getByRole('button', { name: 'About this contact' }).click();
+    await alice.panel.getByRole('button', { name: /^Stop showing/ }).click();
+    await bob.sees(/<presence[^>]*type=['"]unsubscribed['"]/);
+    await bob.send("<message to='alice@social.example' type='chat'><body>Still live?</body></message>");
+    await alice.hears('Still live?');
+    const remove = alice.panel.getByRole('button', { name: 'Remove from my contacts' });
+    if (!(await remove.isVisible())) await alice.panel.getByRole('button', { name: 'About this contact' }).click();
+    await remove.click();
+    await alice.panel.getByRole('button', { name: 'Remove', exact: true }).click();
+    await bob.sees(/<presence[^>]*type=['"]unsubscribe['"]/);
+    await bob.sync();
+    expect(await bob.signals('alice')).toEqual([]);
+    await alice.signOut();
+    await expect.poll(async () => /stream ended/.test(await stack.control<string>('trunkline/log'))).toBe(true);
+    await bob.sync();
+    expect(await bob.signals('alice'), 'leaving is not seen either').toEqual([]);
+  } finally {
+    await stack.stop();
+  }
+});
