@@ -39,6 +39,7 @@ test("removing asks first, and the harmless answer is the near one", async ({ pa
 });
 
 test("Escape closes this and not the chat, and the focus goes back", async ({ page }) => {
+  await expect(page.getByRole("button", { name: "Stop showing them when I am online" })).toBeFocused();
   await page.keyboard.press("Escape");
   await expect(about(page)).toBeFocused();
   await expect(about(page)).toHaveAttribute("aria-expanded", "false");
