@@ -4,6 +4,8 @@ import type { Stack } from './stack.ts';
 export interface PersonOptions {
   viewport?: { width: number; height: number };
   colorScheme?: 'light' | 'dark';
+  /** A browser that knows no policies, so that none of them covers for a mistake of ours. */
+  bypassCSP?: boolean;
   /** Where on the Mastodon page to arrive, for example `/@bob/1`. */
   path?: string;
   /** What to do with the browser before its first page. */
@@ -36,6 +38,7 @@ export class Person {
     const context = await browser.newContext({
       viewport: options.viewport ?? { width: 1280, height: 800 },
       colorScheme: options.colorScheme ?? 'light',
+      bypassCSP: options.bypassCSP ?? false,
     });
     await options.prepare?.(context);
     const page = await context.newPage();
