@@ -44,7 +44,7 @@ func run() error {
 		o.Dir = filepath.Join(filepath.Dir(o.Dir), "real-"+name)
 	}
 	if *clean {
-		if err := os.RemoveAll(o.Dir); err != nil {
+		if err := stack.Clean(o.Dir); err != nil {
 			return err
 		}
 	}
@@ -65,7 +65,8 @@ func greet(o stack.Options, s *stack.Stack) {
 	fmt.Printf("\n  Open    %s\n", s.Page)
 	if o.Mastodon == "" {
 		fmt.Print("  People  alice, bob and carol; the password of each is “password”\n")
-		fmt.Print("          Open a second browser, or a private window, to be somebody else.\n")
+		fmt.Print("          Log in on that page; the chat button is in its corner then.\n")
+		fmt.Print("          A second browser, or a private window, can be somebody else.\n")
 	} else {
 		fmt.Printf("  Log in  with your account on %s\n", o.Mastodon)
 	}

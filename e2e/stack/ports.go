@@ -63,6 +63,23 @@ func choosePorts(dir string) (ports, error) {
 	return p, nil
 }
 
+// Clean removes what earlier stacks have kept in a folder, unless one is running
+// there.
+func Clean(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := ownFolder(dir); err != nil {
+		return err
+	}
+	lock, err := lockFolder(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	return os.RemoveAll(dir)
+}
+
 func loopback(port int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }

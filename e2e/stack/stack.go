@@ -52,40 +52,48 @@ type Stack struct {
 	secrets        secrets
 	dir            string
 	stopMastodon   func()
+	lock           *os.File
 }
 
 // Start starts all parts and returns when each of them answers. On an error
 // nothing is left running.
-func Start(ctx context.Context, o Options) (s *Stack, err error) {
+func Start(ctx context.Context, o Options) (*Stack, error) {
 	if err := ownFolder(o.Dir); err != nil {
 		return nil, err
 	}
+	s := &Stack{dir: o.Dir}
+	if err := s.start(ctx, o); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context, o Options) (err error) {
+	if s.lock, err = lockFolder(o.Dir); err != nil {
+		return err
+	}
 	p, err := choosePorts(o.Dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s = &Stack{dir: o.Dir, Chat: "http://" + loopback(p.Public)}
-	defer func() {
-		if err != nil {
-			s.Close()
-		}
-	}()
+	s.Chat = "http://" + loopback(p.Public)
 	m, err := s.startMastodon(ctx, o, p)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.secrets, err = loadSecrets(ctx, o.Dir, o.Binary); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.startProsody(ctx, o, p, m.domain); err != nil {
-		return nil, err
+		return err
 	}
 	if o.Front {
 		if s.Front, err = newFront(loopback(p.Public), loopback(p.Inner)); err != nil {
-			return nil, fmt.Errorf("stack: %w", err)
+			return fmt.Errorf("stack: %w", err)
 		}
 	}
-	return s, s.startTrunkline(ctx, o, p, m)
+	return s.startTrunkline(ctx, o, p, m)
 }
 
 // ownFolder makes the folder. One that is there must be the caller's alone:
@@ -105,6 +113,20 @@ func ownFolder(dir string) error {
 		}
 	}
 	return os.Chmod(dir, 0o700)
+}
+
+// lockFolder makes sure that one stack at a time uses a folder. The lock goes
+// with the process.
+func lockFolder(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("stack: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("stack: one is running already in %s; end it first, or name another folder with -dir", dir)
+	}
+	return f, nil
 }
 
 func (s *Stack) startMastodon(ctx context.Context, o Options, p ports) (instance, error) {
@@ -182,6 +204,9 @@ func (s *Stack) Close() {
 	}
 	if s.stopMastodon != nil {
 		s.stopMastodon()
+	}
+	if s.lock != nil {
+		s.lock.Close()
 	}
 }
 

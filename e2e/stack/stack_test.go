@@ -36,6 +36,30 @@ func TestPortsAreKept(t *testing.T) {
 	assert.Equal(t, first, second)
 }
 
+func TestOneStackAFolder(t *testing.T) {
+	dir := t.TempDir()
+	first, err := lockFolder(dir)
+	require.NoError(t, err)
+	_, err = lockFolder(dir)
+	assert.ErrorContains(t, err, "running already")
+	assert.ErrorContains(t, Clean(dir), "running already")
+	require.NoError(t, first.Close())
+	require.NoError(t, Clean(dir))
+	assert.NoDirExists(t, dir)
+	assert.NoError(t, Clean(dir), "nothing there")
+}
+
+func TestStartSaysWhatIsWrongWithMastodon(t *testing.T) {
+	for address, want := range map[string]string{
+		"foo":                  "write https://",
+		"ftp://social.example": "write https://",
+		"http://127.0.0.1:1":   "does not answer like a Mastodon server",
+	} {
+		_, err := Start(t.Context(), Options{Dir: t.TempDir(), Mastodon: address})
+		assert.ErrorContains(t, err, want, address)
+	}
+}
+
 func TestParseInstance(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"domain":"Social.example"}`:                "social.example",
