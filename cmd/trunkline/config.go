@@ -79,6 +79,13 @@ func (c *call) checkConfig(args []string) int {
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(c.stderr, w.Error())
 	}
-	fmt.Fprintf(c.stdout, "The configuration is right. People chat as NAME@%s at %s.\n", cfg.XMPP.Domain, cfg.Server.PublicURL)
+	right := "right"
+	switch n := len(cfg.Warnings); {
+	case n == 1:
+		right += ", with 1 warning"
+	case n > 1:
+		right += fmt.Sprintf(", with %d warnings", n)
+	}
+	fmt.Fprintf(c.stdout, "The configuration is %s. People chat as NAME@%s at %s.\n", right, cfg.XMPP.Domain, cfg.Server.PublicURL)
 	return exitOK
 }

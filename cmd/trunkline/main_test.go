@@ -143,7 +143,7 @@ func TestConfigCheck(t *testing.T) {
 	code, out, stderr := start(t, "config", "check", "--config", writeConfig(t, ""))
 	assert.Equal(t, exitOK, code, stderr)
 	assert.Empty(t, stderr)
-	assert.Contains(t, out, "NAME@social.example")
+	assert.Equal(t, "The configuration is right. People chat as NAME@social.example at http://127.0.0.1:8080.\n", out)
 
 	path := writeConfig(t, "[log]\nlevel = \"loud\"\nfromat = \"text\"\n")
 	code, out, stderr = start(t, "config", "check", "--config="+path)
@@ -160,9 +160,32 @@ func TestConfigCheck(t *testing.T) {
 
 	path = writeConfig(t, "")
 	require.NoError(t, os.Chmod(path, 0o644))
-	code, _, stderr = start(t, "config", "check", "--config", path)
+	code, out, stderr = start(t, "config", "check", "--config", path)
 	assert.Equal(t, exitOK, code)
 	assert.Contains(t, stderr, "chmod 600 "+path, "a remark, and yet it is right")
+	assert.Contains(t, out, "The configuration is right, with 3 warnings. People", "one for each key")
+
+	path = writeConfig(t, "[session]\ncross_site = false\n")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	other := strings.Replace(string(text), "http://127.0.0.1:3000", "https://example.org", 1)
+	require.NoError(t, os.WriteFile(path, []byte(other), 0o600))
+	code, out, _ = start(t, "config", "check", "--config", path)
+	assert.Equal(t, exitOK, code)
+	assert.Contains(t, out, "The configuration is right, with 1 warning. People")
+}
+
+func TestConfigCheckWithoutTheFolderOfTheStore(t *testing.T) {
+	path := writeConfig(t, "")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	gone := strings.Replace(string(text), "/trunkline.db", "/gone/trunkline.db", 1)
+	require.NoError(t, os.WriteFile(path, []byte(gone), 0o600))
+	code, out, stderr := start(t, "config", "check", "--config", path)
+	assert.Equal(t, exitFailed, code)
+	assert.Empty(t, out)
+	assert.Contains(t, stderr, "store.url is in a folder that does not exist; run: install -d -m 700 -o trunkline "+filepath.Join(filepath.Dir(path), "gone"))
+	assert.Contains(t, stderr, "trunkline: 1 mistake in the configuration")
 }
 
 type brokenWriter struct{}

@@ -279,16 +279,6 @@ func TestSecretsFromFiles(t *testing.T) {
 	assert.Contains(t, ms[0].Error(), "no such file")
 }
 
-func TestFolderThatIsMissing(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "t.toml")
-	text := minimal() + "[store]\nurl = \"sqlite:/nowhere at all/t.db\"\n"
-	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	c, err := Load(path, nil)
-	require.NoError(t, err)
-	require.Equal(t, []string{"store.url"}, c.Warnings.Keys())
-	assert.Contains(t, c.Warnings[0].Error(), "/nowhere at all")
-}
-
 func TestSecretInTwoPlaces(t *testing.T) {
 	_, err := parse(t, with("secrets", `token_key_file = "/x"`))
 	ms, _ := AsMistakes(err)

@@ -18,7 +18,9 @@ type Source struct {
 	ReadFile func(string) ([]byte, error) // reads secret files; os.ReadFile when nil
 }
 
-// Load reads the configuration file at path; env is os.Getenv or a double.
+// Load reads the configuration file at path; env is os.Getenv or a double. Other
+// than Parse it looks at this machine too: at the folder of the database and at
+// who may read the secrets.
 //
 // The error is Mistakes when the file could be read and is not right, and wraps
 // the system's error when it could not be read.
@@ -28,18 +30,17 @@ func Load(path string, env func(string) string) (*Config, error) {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	r := newReader(Source{Name: path, Text: text, Env: env})
-	cfg, err := r.read()
-	if err != nil {
-		return nil, err
-	}
+	cfg := r.read()
+	r.checkFolder(cfg)
 	r.warnOfOpenFiles(path)
-	r.warnOfNoFolder(cfg)
-	cfg.Warnings = r.warnings.sorted()
-	return cfg, nil
+	return r.result(cfg)
 }
 
 // Parse reads a configuration from src. The error is Mistakes.
-func Parse(src Source) (*Config, error) { return newReader(src).read() }
+func Parse(src Source) (*Config, error) {
+	r := newReader(src)
+	return r.result(r.read())
+}
 
 func newReader(src Source) *reader {
 	if src.ReadFile == nil {
@@ -48,15 +49,20 @@ func newReader(src Source) *reader {
 	if src.Env == nil {
 		src.Env = func(string) string { return "" }
 	}
-	return &reader{src: src, lines: map[string]int{}, bad: map[string]bool{}}
+	return &reader{src: src, lines: map[string]int{}, bad: map[string]bool{}, writable: writable}
 }
 
-func (r *reader) read() (*Config, error) {
+func (r *reader) read() *Config {
 	cfg := r.decode()
 	if !r.broken {
 		r.readSecrets(cfg)
 		r.check(cfg)
 	}
+	return cfg
+}
+
+// result is what Load and Parse return.
+func (r *reader) result(cfg *Config) (*Config, error) {
 	if len(r.mistakes) > 0 {
 		return nil, r.mistakes.sorted()
 	}
@@ -73,6 +79,8 @@ type reader struct {
 	mistakes Mistakes
 	warnings Mistakes
 	broken   bool // not TOML at all
+
+	writable func(path string) error // nil: this process may write there
 }
 
 // mistake notes one mistake of a key; later checks leave that key alone.
@@ -174,14 +182,5 @@ func (r *reader) warnOfOpenFiles(path string) {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
 			r.warn("secrets."+name, "is a secret in a file that everybody on this machine may read", "run: chmod 600 "+file)
 		}
-	}
-}
-
-// warnOfNoFolder warns of a database whose folder is not there: on the machine
-// that the configuration is for it is a mistake, elsewhere it is none.
-func (r *reader) warnOfNoFolder(cfg *Config) {
-	dir := filepath.Dir(strings.TrimPrefix(cfg.Store.URL, "sqlite:"))
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		r.warn("store.url", "is in a folder that does not exist", "run: install -d -m 700 -o trunkline "+dir)
 	}
 }
