@@ -162,7 +162,7 @@ func TestConfigCheck(t *testing.T) {
 	require.NoError(t, os.Chmod(path, 0o644))
 	code, out, stderr = start(t, "config", "check", "--config", path)
 	assert.Equal(t, exitOK, code)
-	assert.Contains(t, stderr, "chmod 600 "+path, "a remark, and yet it is right")
+	assert.Contains(t, stderr, "chmod o-rwx "+path, "a remark, and yet it is right")
 	assert.Contains(t, out, "The configuration is right, with 3 warnings. People", "one for each key")
 
 	path = writeConfig(t, "[session]\ncross_site = false\n")

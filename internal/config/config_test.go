@@ -265,6 +265,7 @@ func TestSecretsFromFiles(t *testing.T) {
 	assert.Equal(t, key(2), c.Secrets.TokenKey.Reveal())
 	assert.Equal(t, key(3), c.Secrets.VerifySecret.Reveal(), "from the credential")
 	assert.Equal(t, []string{"secrets.token_key_file"}, c.Warnings.Keys(), "everybody may read it")
+	assert.Contains(t, c.Warnings[0].Advice, "chmod o-rwx "+filepath.Join(dir, "token"), "a group may go on reading it")
 
 	write("token", " \n", 0o600)
 	_, err = Load(conf, env)

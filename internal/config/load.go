@@ -180,7 +180,7 @@ func (r *reader) warnOfOpenFiles(path string) {
 			file, _ = section[name].(string)
 		}
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
-			r.warn("secrets."+name, "is a secret in a file that everybody on this machine may read", "run: chmod 600 "+file)
+			r.warn("secrets."+name, "is a secret in a file that everybody on this machine may read", "take that right away: chmod o-rwx "+file)
 		}
 	}
 }
