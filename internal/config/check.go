@@ -42,23 +42,29 @@ func (r *reader) checkServer(c *Config) {
 	r.origin("server.public_url", &s.PublicURL, "https://chat.example.org")
 	r.listen("server.listen", s.Listen)
 	r.listen("server.private_listen", s.PrivateListen)
-	if r.bad["server.private_listen"] || r.bad["server.listen"] {
+	r.checkPrivate(s)
+	for _, p := range s.TrustedProxies {
+		if _, err := parsePrefix(p); err != nil {
+			r.mistake("server.trusted_proxies", fmt.Sprintf("has %q, which is neither an address nor a network", p), "write 192.0.2.1 or 192.0.2.0/24")
+		}
+	}
+}
+
+// checkPrivate holds what is asked of the private listener beyond its spelling.
+func (r *reader) checkPrivate(s *Server) {
+	const key = "server.private_listen"
+	if r.bad[key] {
 		return
 	}
 	network, address := Network(s.PrivateListen)
 	if network == "tcp" && !s.InsecurePrivateListen {
 		if host, _, err := net.SplitHostPort(address); err == nil && !isLoopback(host) {
-			r.mistake("server.private_listen", fmt.Sprintf("can be reached from other machines (%s)", s.PrivateListen),
+			r.mistake(key, fmt.Sprintf("can be reached from other machines (%s)", s.PrivateListen),
 				"use 127.0.0.1, or write insecure_private_listen = true if the network between is safe")
 		}
 	}
-	if s.Listen == s.PrivateListen && !strings.HasSuffix(s.Listen, ":0") {
-		r.mistake("server.private_listen", "is the same as listen", "choose another port")
-	}
-	for _, p := range s.TrustedProxies {
-		if _, err := parsePrefix(p); err != nil {
-			r.mistake("server.trusted_proxies", fmt.Sprintf("has %q, which is neither an address nor a network", p), "write 192.0.2.1 or 192.0.2.0/24")
-		}
+	if !r.bad["server.listen"] && s.Listen == s.PrivateListen && !strings.HasSuffix(s.Listen, ":0") {
+		r.mistake(key, "is the same as listen", "choose another port")
 	}
 }
 

@@ -166,6 +166,19 @@ level = 3
 	assert.Equal(t, 9, len(strings.Split(err.Error(), "\n")))
 }
 
+func TestOneMistakeHidesNoOther(t *testing.T) {
+	_, err := parse(t, with("server", `listen = "8080"
+private_listen = "0.0.0.0:8081"
+trusted_proxies = ["cloud"]`))
+	ms, _ := AsMistakes(err)
+	assert.Equal(t, []string{"server.listen", "server.private_listen", "server.trusted_proxies"}, ms.Keys())
+
+	_, err = parse(t, with("server", "listen = \"8080\"\nprivate_listen = \"8080\""))
+	ms, _ = AsMistakes(err)
+	require.Len(t, ms, 2)
+	assert.Contains(t, ms[1].Problem, "HOST:PORT", "two that are wrong are not called the same")
+}
+
 func TestBrokenTOMLNamesTheLineAndNotItsText(t *testing.T) {
 	_, err := parse(t, "[secrets]\ntoken_key = \"topsecret\n")
 	ms, ok := AsMistakes(err)
