@@ -56,7 +56,7 @@ describe("sending", () => {
     assert.deepEqual(states(p), ["sending"], "only the recipient's side can refuse");
     p.server.deliver(h("message", { xmlns: NS.CLIENT, type: "error", from: BOB, id }, error));
     assert.deepEqual(states(p), ["failed"]);
-    assert.match(p.conversation().messages[0]?.error ?? "", /does not exist/);
+    assert.match(p.conversation().messages[0]?.error ?? "", /nobody at this address/);
     p.server.swallow = "no";
     p.app.actions.retry(BOB, p.conversation().messages[0]?.key ?? "");
     assert.deepEqual([states(p), sentIds(p).length], [["sent"], 2]);

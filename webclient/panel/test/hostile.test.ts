@@ -84,10 +84,22 @@ describe("live messages", () => {
     const x = h("message", { xmlns: NS.CLIENT, type: "error", from: BOB, id: "1" }, h("body", {}, "x"), h("received", { xmlns: NS.RECEIPTS, id: "1" }),
       h("error", {}, h("service-unavailable", { xmlns: NS.STANZAS })));
     const e = readMessage(x, OWN);
-    assert.deepEqual([e?.body, e?.received, e?.error], ["", "", "They cannot be reached right now."]);
+    assert.deepEqual([e?.body, e?.received, e?.error], ["", "", "There is nobody at this address, or they cannot be reached now."]);
     const refused = h("message", { xmlns: NS.CLIENT, type: "error", from: BOB, id: "1" }, h("error", {}, h("not-allowed", { xmlns: NS.STANZAS }),
       h("text", { xmlns: NS.STANZAS }, "Not while hidden."), h("refused", { xmlns: NS.GATEWAY })));
     assert.equal(readMessage(refused, OWN)?.error, "Not while hidden.");
+  });
+  it("of type error blame nobody for what a server did", () => {
+    const said = (condition: string, from = BOB, more?: Xml): string | undefined =>
+      readMessage(h("message", { xmlns: NS.CLIENT, type: "error", from, id: "1" }, h("error", {}, h(condition, { xmlns: NS.STANZAS }), more)), OWN)?.error;
+    const far = "\u2068far.example\u2069 cannot be reached from your server";
+    for (const c of ["remote-server-not-found", "remote-server-timeout"]) assert.equal(said(c, "eve@far.example"), `${far}.`);
+    for (const c of ["forbidden", "not-allowed", "not-acceptable"]) {
+      assert.equal(said(c), "They do not accept messages from you.");
+      assert.equal(said(c, "eve@far.example"), `${far}, or they do not accept messages from you.`);
+    }
+    assert.equal(said("item-not-found"), "There is nobody at this address, or they cannot be reached now.");
+    assert.equal(said("not-acceptable", BOB, h("blocked", { xmlns: NS.BLOCKED })), "You have blocked them.");
   });
 });
 

@@ -110,28 +110,41 @@ function readChat(x: Xml, own: string, how: How): ChatEvent | null {
     received: failed ? "" : attr(child(x, "received", NS.RECEIPTS), "id"),
     displayed: failed ? "" : attr(child(x, "displayed", NS.MARKERS), "id"),
     chatState: failed ? "" : (child(x, "", NS.CHAT_STATES)?.name ?? ""),
-    error: failed ? refusal(x) : "",
+    error: failed ? refusal(x, own) : "",
   };
 }
 
+const NOBODY = "There is nobody at this address, or they cannot be reached now.";
+
 const WORDS: Readonly<Record<string, string>> = {
-  "service-unavailable": "They cannot be reached right now.",
-  "item-not-found": "This address does not exist.",
-  "remote-server-not-found": "Their server cannot be found.",
-  "remote-server-timeout": "Their server does not answer.",
+  // What servers say of people that they do not have (RFC 6121 §8.5.1), and of those who block one (XEP-0191 §3.8).
+  "service-unavailable": NOBODY,
+  "item-not-found": NOBODY,
   "recipient-unavailable": "They cannot be reached right now.",
-  forbidden: "They do not accept messages from you.",
-  "not-allowed": "They do not accept messages from you.",
   "policy-violation": "The server refused this message.",
-  "not-acceptable": "The server refused this message.",
   "resource-constraint": "Their mailbox is full.",
 };
 
-/** Plain words for a refused stanza. The gateway's refusals bring their own. */
-export function refusal(x: Xml): string {
+/** Plain words for a refused stanza. The gateway's refusals bring their own. `own` is our bare JID. */
+export function refusal(x: Xml, own: string): string {
+  const error = child(x, "error");
   const said = stanzaError(x);
-  if (said.text && child(child(x, "error"), "refused", NS.GATEWAY)) return said.text;
-  return WORDS[said.condition] ?? (said.text || "The message could not be delivered.");
+  if (said.text && child(error, "refused", NS.GATEWAY)) return said.text;
+  if (child(error, "blocked", NS.BLOCKED)) return "You have blocked them.";
+  const there = domain(attr(x, "from"));
+  const unreached = `\u2068${there}\u2069 cannot be reached from your server`;
+  switch (said.condition) {
+    case "remote-server-not-found":
+    case "remote-server-timeout":
+      return `${unreached}.`;
+    case "forbidden":
+    case "not-allowed":
+    case "not-acceptable":
+      // Our own server answers so too, in their name, when it may not speak with theirs.
+      return there === domain(own) ? "They do not accept messages from you." : `${unreached}, or they do not accept messages from you.`;
+    default:
+      return WORDS[said.condition] ?? (said.text || "The message could not be delivered.");
+  }
 }
 
 /** A text message (RFC 6121 §5) with origin-id, asking for a receipt and markable. `typing`: close the typing state. */

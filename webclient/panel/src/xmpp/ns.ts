@@ -1,5 +1,6 @@
 /** Namespaces and the specifications they stand for. */
 export const NS = {
+  BLOCKED: "urn:xmpp:blocking:errors", // XEP-0191 §3.8
   CARBONS: "urn:xmpp:carbons:2", // XEP-0280
   CHAT_STATES: "http://jabber.org/protocol/chatstates", // XEP-0085
   CLIENT: "jabber:client", // RFC 6120
