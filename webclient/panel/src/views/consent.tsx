@@ -22,7 +22,7 @@ const choices: readonly Choice[] = [
   {
     value: "nobody",
     title: "Nobody",
-    text: "You look offline to everyone, all the time. Messages reach you as usual. You cannot let people see when you are online.",
+    text: "You look offline to everyone, all the time. Messages reach you as usual. To let somebody see you, choose the other.",
   },
   {
     value: "contacts",

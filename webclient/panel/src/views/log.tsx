@@ -136,7 +136,7 @@ export function Log(props: Props): JSX.Element {
     <div class="log-frame">
       <div class="log" ref={box} role="log" aria-live="off" aria-label={`Messages with ${name}`} tabIndex={0}>
         <Top conversation={conversation} name={name} onOlder={onOlder} />
-        {empty && <Empty icon="bubble" title="Nothing here yet"><p>Say hello to <bdi>{name}</bdi>. Only the two of you see it.</p></Empty>}
+        {empty && <Empty icon="bubble" title="Nothing here yet"><p>Say hello to <bdi>{name}</bdi>. It goes to nobody's timeline.</p></Empty>}
         <ol class="messages" aria-label="Messages">
           {lines.map((row, i) => <Line key={row.key} row={row} before={lines[i - 1]} after={lines[i + 1]} name={name} props={props} now={now} />)}
         </ol>
