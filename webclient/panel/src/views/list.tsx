@@ -1,12 +1,12 @@
 // The people one chats with.
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { peopleList, type Person } from "../state/contacts.ts";
+import { displayName, peopleList, type Person } from "../state/contacts.ts";
 import type { IncomingRequest, Message, State } from "../state.ts";
 import { Icon } from "./icons.tsx";
 import { Avatar, Empty, Heading, IconButton, Name, Search, Spinner, useNow } from "./parts.tsx";
 import { VirtualList } from "./virtual.tsx";
-import { isolated, localpart, plural, presenceWords, when } from "./words.ts";
+import { isolated, plural, presenceWords, when } from "./words.ts";
 
 export interface ListActions {
   onSearch: (query: string) => void;
@@ -57,18 +57,21 @@ function PersonRow({ person, tab, current, now, onOpen }: RowProps): JSX.Element
 
 interface RequestProps {
   request: IncomingRequest;
-  /** Presence is shown to contacts, so that the answer may be yes. */
-  visible: boolean;
+  state: State;
   onAccept: (jid: string) => void;
   onDecline: (jid: string) => void;
   onSettings: () => void;
 }
 
-function Request({ request: { jid }, visible, onAccept, onDecline, onSettings }: RequestProps): JSX.Element {
-  const name = localpart(jid);
+function Request({ request: { jid }, state, onAccept, onDecline, onSettings }: RequestProps): JSX.Element {
+  const name = displayName(state, jid);
+  const visible = state.consent.presence === "contacts"; // so that the answer may be yes
   return (
     <li class="request">
-      <p><strong><Name>{name}</Name></strong> <bdi class="sub" dir="ltr">{jid}</bdi><br />asks to see when you are online.</p>
+      <div class="card-who">
+        <Avatar src={state.contacts.get(jid)?.avatar ?? ""} name={name} seed={jid} />
+        <p><strong><Name>{name}</Name></strong> <bdi class="sub" dir="ltr">{jid}</bdi><br />asks to see when you are online.</p>
+      </div>
       {!visible && <p class="sub">You show this to nobody now.</p>}
       <div class="row-of-buttons">
         {visible
@@ -164,7 +167,7 @@ export function PeopleView(props: Props): JSX.Element {
       {state.requests.length > 0 && (
         <ul class="requests" aria-label={plural(state.requests.length, "request", "requests")}>
           {state.requests.map((request) => (
-            <Request key={request.jid} request={request} visible={state.consent.presence === "contacts"} onAccept={onAccept} onDecline={onDecline} onSettings={onSettings} />
+            <Request key={request.jid} request={request} state={state} onAccept={onAccept} onDecline={onDecline} onSettings={onSettings} />
           ))}
         </ul>
       )}
