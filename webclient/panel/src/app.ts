@@ -11,9 +11,9 @@ import { Chat, type MakeTransport } from "./chat.ts";
 import type { Env } from "./env.ts";
 import { Follows } from "./follows.ts";
 import { type LoginResult, Session } from "./session.ts";
-import { type Account, type ConsentDraft, initialState, type Instance, type Screen, type ScreenKind, type State } from "./state.ts";
+import { type Account, type ConsentDraft, initialState, type Instance, isSaved, type Screen, type ScreenKind, type State } from "./state.ts";
 import type { Cell } from "./state/cell.ts";
-import { totalUnread } from "./state/contacts.ts";
+import { show, totalUnread } from "./state/contacts.ts";
 import { select, tickSubscribe } from "./state/people.ts";
 import { domain, typed } from "./xmpp/jid.ts";
 
@@ -217,7 +217,10 @@ class Core implements Actions {
     const { account, consent } = this.#cell.state;
     if (!account || !consent.decided) return;
     const { presence, typing, receipts } = consent;
-    if (to === "settings") this.draftConsent({ presence, typing, receipts });
+    if (to === "settings") {
+      this.#notice("");
+      this.draftConsent({ presence, typing, receipts });
+    }
     if (to === "people") this.#people();
     this.#show({ kind: to });
   };
@@ -233,7 +236,7 @@ class Core implements Actions {
   startChat = (address: string): string => {
     const own = this.#cell.state.account?.jid ?? "";
     const jid = typed(address, domain(own));
-    if (!jid) return "This is no chat address. It looks like name@server.";
+    if (!jid) return "This is no chat address. Write it like name@server.";
     if (jid === own) return "This is your own address.";
     this.open(jid);
     return "";
@@ -300,6 +303,10 @@ class Core implements Actions {
   }
 
   #show(screen: Screen): void {
-    this.#cell.change((s) => ({ ...s, screen }));
+    const s = this.#cell.state;
+    if (s.screen.kind === "settings" && screen.kind !== "settings" && !s.consentDraft.saving && !isSaved(s)) {
+      this.#notice("Your choice in the settings was not saved.");
+    }
+    this.#cell.change((now) => show(now, screen));
   }
 }

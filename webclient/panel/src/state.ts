@@ -256,6 +256,11 @@ export const NO_CONSENT: Consent = {
 
 export const EMPTY_DRAFT: ConsentDraft = { presence: null, typing: false, receipts: false, saving: false, error: "" };
 
+/** Whether the consent form says what is saved. */
+export function isSaved({ consent: c, consentDraft: d }: Pick<State, "consent" | "consentDraft">): boolean {
+  return c.decided && c.presence === d.presence && c.typing === d.typing && c.receipts === d.receipts;
+}
+
 export const NO_PEOPLE: People = {
   status: "idle", people: [], query: "", selected: new Set(), subscribe: new Set(), retryAt: 0, message: "",
   starting: false, progress: null,

@@ -1,5 +1,5 @@
 /** Contacts, presences, requests and the people list as pure functions. */
-import type { Availability, Contact, Conversation, IncomingRequest, State } from "../state.ts";
+import type { Availability, Contact, Conversation, IncomingRequest, Screen, State } from "../state.ts";
 import { localpart } from "../xmpp/jid.ts";
 import type { RosterItem } from "../xmpp/roster.ts";
 
@@ -70,6 +70,13 @@ export function forget(s: State, jid: string): State {
   const c = s.conversations.get(jid);
   if (!c || c.lastAt > 0 || c.messages.length > 0) return s;
   return { ...s, conversations: new Map([...s.conversations].filter(([j]) => j !== jid)) };
+}
+
+/** Moves to another screen. An address to which nobody wrote, nor began to, is forgotten on the way. */
+export function show(s: State, screen: Screen): State {
+  const left = s.screen.kind === "conversation" ? s.screen.jid : "";
+  const kept = (screen.kind === "conversation" && screen.jid === left) || s.contacts.has(left) || s.conversations.get(left)?.draft;
+  return { ...(kept ? s : forget(s, left)), screen };
 }
 
 /** Name to show for an address. */

@@ -1,7 +1,7 @@
 // What was chosen, and the way out.
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { ConsentDraft, State } from "../state.ts";
+import { type ConsentDraft, isSaved, type State } from "../state.ts";
 import { ConsentForm } from "./consent.tsx";
 import { Icon } from "./icons.tsx";
 import { Avatar, Heading, IconButton, Name } from "./parts.tsx";
@@ -13,11 +13,6 @@ export interface SettingsActions {
   onSave: () => void;
   onSignOut: () => void;
   onBack: () => void;
-}
-
-function sameAsSaved({ consent, consentDraft }: Pick<State, "consent" | "consentDraft">): boolean {
-  return consent.decided && consent.presence === consentDraft.presence
-    && consent.typing === consentDraft.typing && consent.receipts === consentDraft.receipts;
 }
 
 /** Whether the last saving went well while this was in view. */
@@ -38,7 +33,7 @@ interface Props extends SettingsActions {
 export function SettingsView({ state, onChange, onSave, onSignOut, onBack }: Props): JSX.Element {
   const { account, consent, consentDraft } = state;
   const name = account?.displayName || account?.username || "";
-  const same = sameAsSaved(state);
+  const same = isSaved(state);
   const saved = useSaved(consentDraft);
   return (
     <section class="settings" aria-label="Settings">
