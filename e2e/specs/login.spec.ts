@@ -183,6 +183,26 @@ for (const [state, code, sentence] of [
   });
 }
 
+for (const [state, sentence] of [
+  ['suspended', /Your account is suspended on the server, so you cannot chat/],
+  ['moved', /Your account has moved/],
+  ['disabled', /Your account is disabled on the server, so you cannot chat/],
+] as const) {
+  test(`an account that becomes ${state} while it chats`, async ({ browser }) => {
+    const alice = await Person.enter(browser, stack, 'alice', { prepare: secrets.watch });
+    people.push(alice);
+    await stack.knob({ op: 'state', user: 'alice', state });
+    // After a restart everybody is looked up anew, as otherwise every few minutes.
+    await stack.control('trunkline/kill');
+    await stack.control('trunkline/start');
+    await expect(alice.panel.getByText(sentence)).toBeVisible({ timeout: 30_000 });
+    expect(await sessionStatus(alice)).toBe(401);
+    await stack.knob({ op: 'state', user: 'alice', state: 'active' });
+    await alice.login();
+    await alice.online();
+  });
+}
+
 for (const [how, code, sentence] of [
   ['503', 'mastodon_down', /Mastodon server does not answer at the moment/],
   ['html', 'mastodon_invalid', /gave an answer that could not be understood/],
