@@ -284,7 +284,17 @@ func TestSecretsFromFiles(t *testing.T) {
 	_, err = Load(conf, env)
 	ms, _ := AsMistakes(err)
 	require.Equal(t, []string{"secrets.token_key"}, ms.Keys())
-	assert.Contains(t, ms[0].Error(), "is empty in")
+	assert.Contains(t, ms[0].Error(), "secrets.token_key in "+filepath.Join(dir, "token")+" is empty; ")
+	assert.Positive(t, ms[0].Line, "that of token_key_file")
+
+	write("token", "short\n", 0o600)
+	write("verify_secret", "short", 0o600)
+	_, err = Load(conf, env)
+	ms, _ = AsMistakes(err)
+	require.Equal(t, []string{"secrets.token_key", "secrets.verify_secret"}, ms.Keys())
+	assert.Regexp(t, `^\S+/trunkline\.toml:\d+: secrets\.token_key in \S+/token is not a key of 32 bytes in base64; `, ms[0].Error())
+	assert.Regexp(t, `^\S+/trunkline\.toml: secrets\.verify_secret in \S+/verify_secret is not 32 to 1000`, ms[1].Error(), "the credential has no line")
+	write("verify_secret", key(3), 0o600)
 
 	require.NoError(t, os.Remove(filepath.Join(dir, "token")))
 	_, err = Load(conf, env)

@@ -49,7 +49,7 @@ func newReader(src Source) *reader {
 	if src.Env == nil {
 		src.Env = func(string) string { return "" }
 	}
-	return &reader{src: src, lines: map[string]int{}, bad: map[string]bool{}, writable: writable}
+	return &reader{src: src, lines: map[string]int{}, files: map[string]string{}, bad: map[string]bool{}, writable: writable}
 }
 
 func (r *reader) read() *Config {
@@ -74,8 +74,9 @@ func (r *reader) result(cfg *Config) (*Config, error) {
 type reader struct {
 	src      Source
 	doc      map[string]any
-	lines    map[string]int  // "server.listen" → line
-	bad      map[string]bool // keys that a mistake was noted for
+	lines    map[string]int    // "server.listen" → line
+	files    map[string]string // "secrets.token_key" → the file that its value stands in
+	bad      map[string]bool   // keys that a mistake was noted for
 	mistakes Mistakes
 	warnings Mistakes
 	broken   bool // not TOML at all
@@ -86,7 +87,11 @@ type reader struct {
 // mistake notes one mistake of a key; later checks leave that key alone.
 func (r *reader) mistake(key, problem, advice string) {
 	r.bad[key] = true
-	r.mistakes = append(r.mistakes, Mistake{r.src.Name, r.lines[key], key, problem, advice})
+	line := r.lines[key]
+	if file, ok := r.files[key]; ok {
+		line, problem = r.lines[key+"_file"], "in "+file+" "+problem
+	}
+	r.mistakes = append(r.mistakes, Mistake{r.src.Name, line, key, problem, advice})
 }
 
 func (r *reader) warn(key, problem, advice string) {
@@ -153,9 +158,11 @@ func (r *reader) secretText(name string, inline bool) (text string, ok bool) {
 }
 
 // nonEmpty refuses an empty secret file by its own name rather than as missing.
+// Mistakes of the key name that file from here on.
 func (r *reader) nonEmpty(key, path string, b []byte) (string, bool) {
+	r.files[key] = path
 	if len(bytes.TrimSpace(b)) == 0 {
-		r.mistake(key, "is empty in "+path, "fill it with: trunkline config secret > "+path)
+		r.mistake(key, "is empty", "fill it with: trunkline config secret > "+path)
 		return "", false
 	}
 	return string(b), true
