@@ -11,8 +11,7 @@ demo: ## start everything on this machine and print the address to open (MASTODO
 	@scripts/demo.sh
 
 build: ## build bin/trunkline
-	@mkdir -p bin
-	go build -o bin/ ./cmd/trunkline
+	@scripts/build.sh
 
 test: ## run every test, on real servers and in a real browser
 	@scripts/test.sh
