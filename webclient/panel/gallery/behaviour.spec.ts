@@ -230,3 +230,13 @@ test("delivery is said in words", async ({ page }) => {
   await page.getByRole("button", { name: "Try again" }).click();
   expect(await calls(page, "retry")).toEqual([["retry", ROMEO, "m6"]]);
 });
+
+test("a request is answered in the chat with who asks, unless the list beside it shows it", async ({ page }) => {
+  await show(page, "conversation-request");
+  const allow = page.getByRole("button", { name: /^Allow .*Romeo Montague/ });
+  await allow.click();
+  expect(await calls(page, "acceptRequest")).toEqual([["acceptRequest", "romeo@verona.example"]]);
+  await page.setViewportSize({ width: 1000, height: 680 });
+  await expect(allow).toHaveCount(1);
+  await expect(page.locator(".list .request")).toBeVisible();
+});

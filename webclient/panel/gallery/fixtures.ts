@@ -162,6 +162,7 @@ export const states: Record<string, () => State> = {
   "list-8000": () => at({ kind: "list" }, { contacts: crowd(8000), conversations: new Map() }),
   "conversation": () => chat("romeo@verona.example"),
   "conversation-empty": () => chat("benvolio@verona.example", { history: "complete" }),
+  "conversation-request": () => chat("romeo@verona.example", {}, { requests: [{ jid: "romeo@verona.example", at: NOW }] }),
   "conversation-loading": () => chat("benvolio@verona.example", { history: "loading" }),
   "conversation-typing": () => chat("romeo@verona.example", { composing: true, draft: "Three words, dear Romeo,\nand good night indeed." }),
   "conversation-unread": () => chat("romeo@verona.example", { firstUnread: "m6", history: "failed" }),

@@ -57,6 +57,7 @@ function Pane({ state, actions }: Props): JSX.Element {
         <ConversationView
           key={jid} state={state} jid={jid} onBack={() => actions.go("list")} onDraft={(text) => actions.draft(jid, text)}
           onSend={(text) => actions.send(jid, text)} onAskPresence={() => actions.askPresence(jid)} onOlder={() => actions.loadOlder(jid)}
+          onAccept={actions.acceptRequest} onDecline={actions.declineRequest} onSettings={() => actions.go("settings")}
           onRevoke={() => actions.revokePresence(jid)} onRemove={() => actions.removeContact(jid)}
           onGap={(key) => actions.fillGap(jid, key)} onRetry={(key) => actions.retry(jid, key)} onDiscard={(key) => actions.discard(jid, key)}
         />

@@ -9,9 +9,10 @@ import { Icon } from "./icons.tsx";
 import { Log, type LogActions } from "./log.tsx";
 import { Avatar, Heading, IconButton, Name } from "./parts.tsx";
 import { PersonMenu, type PersonActions } from "./person.tsx";
+import { Request, type RequestActions } from "./request.tsx";
 import { presenceWords } from "./words.ts";
 
-export interface ConversationActions extends LogActions, PersonActions {
+export interface ConversationActions extends LogActions, PersonActions, RequestActions {
   onDraft: (text: string) => void;
   onSend: (text: string) => void;
   onBack: () => void;
@@ -19,7 +20,7 @@ export interface ConversationActions extends LogActions, PersonActions {
 }
 
 interface Props extends ConversationActions {
-  state: Pick<State, "contacts" | "conversations">;
+  state: Pick<State, "contacts" | "conversations" | "consent" | "requests">;
   jid: string;
 }
 
@@ -35,6 +36,7 @@ export function ConversationView(props: Props): JSX.Element {
   const contact = state.contacts.get(jid);
   const conversation = state.conversations.get(jid) ?? newConversation(jid);
   const name = displayName(state, jid);
+  const request = state.requests.find((r) => r.jid === jid); // beside the list, it shows there
   const word = presence(contact);
   const canAsk = contact !== undefined && !contact.asked && (contact.subscription === "none" || contact.subscription === "from");
   const closeMenu = (): void => {
@@ -59,6 +61,7 @@ export function ConversationView(props: Props): JSX.Element {
         )}
       </header>
       {menu && contact && <PersonMenu contact={contact} name={name} onRevoke={onRevoke} onRemove={onRemove} onClose={closeMenu} />}
+      {request && <ul class="requests only-narrow"><Request {...props} request={request} /></ul>}
       <Log key={jid} {...props} conversation={conversation} name={name} />
       <Composer jid={jid} name={name} text={conversation.draft} onDraft={onDraft} onSend={onSend} />
     </section>

@@ -1,21 +1,19 @@
 // The people one chats with.
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { displayName, peopleList, type Person } from "../state/contacts.ts";
-import type { IncomingRequest, Message, State } from "../state.ts";
+import { peopleList, type Person } from "../state/contacts.ts";
+import type { Message, State } from "../state.ts";
 import { Icon } from "./icons.tsx";
 import { Avatar, Empty, Heading, IconButton, Name, Search, Spinner, useNow } from "./parts.tsx";
+import { Request, type RequestActions } from "./request.tsx";
 import { VirtualList } from "./virtual.tsx";
-import { isolated, plural, presenceWords, when } from "./words.ts";
+import { plural, presenceWords, when } from "./words.ts";
 
-export interface ListActions {
+export interface ListActions extends RequestActions {
   onSearch: (query: string) => void;
   onOpen: (jid: string) => void;
   onStartChat: (address: string) => string;
   onPeople: () => void;
-  onSettings: () => void;
-  onAccept: (jid: string) => void;
-  onDecline: (jid: string) => void;
 }
 
 interface Props extends ListActions {
@@ -52,34 +50,6 @@ function PersonRow({ person, tab, current, now, onOpen }: RowProps): JSX.Element
         {unread > 0 && <span class="badge">{unread > 99 ? "99+" : unread}<span class="vh"> unread</span></span>}
       </span>
     </button>
-  );
-}
-
-interface RequestProps {
-  request: IncomingRequest;
-  state: State;
-  onAccept: (jid: string) => void;
-  onDecline: (jid: string) => void;
-  onSettings: () => void;
-}
-
-function Request({ request: { jid }, state, onAccept, onDecline, onSettings }: RequestProps): JSX.Element {
-  const name = displayName(state, jid);
-  const visible = state.consent.presence === "contacts"; // so that the answer may be yes
-  return (
-    <li class="request">
-      <div class="card-who">
-        <Avatar src={state.contacts.get(jid)?.avatar ?? ""} name={name} seed={jid} />
-        <p><strong><Name>{name}</Name></strong> <bdi class="sub" dir="ltr">{jid}</bdi><br />asks to see when you are online.</p>
-      </div>
-      {!visible && <p class="sub">You show this to nobody now.</p>}
-      <div class="row-of-buttons">
-        {visible
-          ? <button type="button" class="primary compact" onClick={() => onAccept(jid)}>Allow<span class="vh"> {isolated(name)}</span></button>
-          : <button type="button" class="plain bordered" onClick={onSettings}>Change what I show</button>}
-        <button type="button" class="plain" onClick={() => onDecline(jid)}>No<span class="vh">, not {isolated(name)}</span></button>
-      </div>
-    </li>
   );
 }
 
