@@ -103,6 +103,7 @@ const payloads = [
   '<a href="javascript:window.__x=1">click</a>',
   '&lt;img src=x onerror=window.__x=1&gt;',
   'javascript:window.__x=1',
+  'javascript:window.__x=1;//a@b.example',
   'data:text/html,<script>window.__x=1</script>',
   'see https://social.example/"onmouseover="window.__x=1"',
   'see xmpp:bob@social.example?javascript:window.__x=1',

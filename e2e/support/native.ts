@@ -30,7 +30,7 @@ export class Native {
 
   /** Waits until a stanza matches. */
   async sees(what: RegExp): Promise<void> {
-    await expect.poll(async () => (await this.seen()).some((xml) => what.test(xml)), { message: String(what), timeout: 10_000 }).toBe(true);
+    await expect.poll(async () => (await this.seen()).some((xml) => what.test(xml)), { message: String(what), timeout: 30_000 }).toBe(true);
   }
 
   /** A round trip: whatever the server has sent to this session until now has arrived afterwards. */
