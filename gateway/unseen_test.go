@@ -26,11 +26,8 @@ func ofAlice(list []integration.Element) (out []string) {
 	return out
 }
 
-// subscriptions are what alice and bob may be to one another. "to" and "ask"
-// are out of the list's reach.
-var subscriptions = []string{"both", "from", "to", "ask"}
-
-// relate makes alice's contact bob one of the subscriptions.
+// relate makes bob a contact of alice's: "both", "from", "to" or "ask". The
+// last two are out of the list's reach.
 func (s *stack) relate(kind string) {
 	s.t.Helper()
 	if kind == "both" {
