@@ -10,13 +10,16 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed migrations/002.sql
+var migration2 string
+
 // applicationID marks the file as ours ("TRNK" in its header), so that a wrong
 // path in the configuration never lets us write into another program's data.
 const applicationID = 0x54524e4b
 
 // migrations holds what was released after version 1, in order: entry i brings
 // version i+1 to i+2. Append only; a released entry never changes.
-var migrations = []string{}
+var migrations = []string{migration2}
 
 // migrate brings the database to the last version in one transaction.
 func (db *DB) migrate(ctx context.Context, schema string, migrations []string) error {

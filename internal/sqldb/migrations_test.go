@@ -16,11 +16,23 @@ func TestVersion1BecomesTheCurrentSchema(t *testing.T) {
 	v1, err := os.ReadFile("testdata/schema_v1.sql")
 	require.NoError(t, err)
 	old := openAt(t, url, string(v1), nil)
-	addAccount(t, old, "1", "alice")
+	_, err = old.ExecContext(t.Context(), `INSERT INTO accounts (id, username, created_at, last_login_at, suspended_at)
+		VALUES ('1', 'alice', 1000, 2000, NULL), ('2', 'bob', 1001, 3000, 2500);
+		INSERT INTO credentials (id, account_id, purpose, hash, created_at) VALUES ('c', '1', 'internal', x'00ff', 5);
+		INSERT INTO revocations (kind, subject, reason, at) VALUES ('session', 's', 'signed out', 7)`)
+	require.NoError(t, err)
 	require.NoError(t, old.Close())
 
 	migrated := open(t, url)
-	require.Equal(t, 1, count(t, migrated, "accounts"))
+	require.Equal(t, [][]string{
+		{"alice", "2000", "", "", "", "good", "2000", "86402000"},
+		{"bob", "3000", "2500", "", "", "suspended", "3000", "86403000"},
+	}, table(t, migrated, `SELECT username, last_login_at, suspended_at, blocked_at, blocked_reason, standing, standing_at, trusted_until
+		FROM accounts ORDER BY id`))
+	require.Equal(t, [][]string{{"c", "1", "xmpp", "\x00\xff", "", "", ""}}, table(t, migrated,
+		`SELECT id, account_id, service, hash, auth_name, last_used_from, last_used_by FROM credentials`))
+	require.Equal(t, [][]string{{"1", "session", "s", "signed out", "7", "", "", ""}}, table(t, migrated,
+		`SELECT seq, kind, subject, reason, at, account_id, username, purpose FROM revocations`))
 	require.Equal(t, dump(t, open(t, fileURL(t))), dump(t, migrated))
 	require.Equal(t, len(migrations)+1, version(t, migrated))
 }
@@ -113,7 +125,32 @@ func dump(t *testing.T, db *DB) []string {
 	for rows.Next() {
 		var kind, name, text string
 		require.NoError(t, rows.Scan(&kind, &name, &text))
-		out = append(out, kind+" "+name+" "+strings.Join(strings.Fields(text), " "))
+		text = strings.NewReplacer(" ,", ",", "( ", "(", " )", ")").Replace(strings.Join(strings.Fields(text), " "))
+		out = append(out, kind+" "+name+" "+text)
+	}
+	require.NoError(t, rows.Err())
+	return out
+}
+
+// table is the answer to a query as text, NULL as nothing.
+func table(t *testing.T, db *DB, query string) (out [][]string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query)
+	require.NoError(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	for rows.Next() {
+		values, dest := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		require.NoError(t, rows.Scan(dest...))
+		row := make([]string, len(columns))
+		for i, v := range values {
+			row[i] = v.String
+		}
+		out = append(out, row)
 	}
 	require.NoError(t, rows.Err())
 	return out

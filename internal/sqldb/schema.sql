@@ -1,8 +1,13 @@
 -- The schema of a new installation. Every change here needs a migration in
 -- migrations.go that brings an older database to exactly the same place.
--- Times are unix milliseconds. Queries use $1 placeholders.
+-- Times are unix milliseconds. Queries use $1 placeholders. Written in SQLite's
+-- words; dialect.go says the few that PostgreSQL has others for.
 
--- One person of the Mastodon server. id is Mastodon's accounts.id.
+-- One person of the Mastodon server. id is Mastodon's accounts.id. standing says
+-- what Mastodon thinks of the account and standing_at when it last said 'good';
+-- suspended_at is set while it is anything else. blocked_at is the admin's own
+-- word, which no good news from Mastodon takes back. Device passwords count
+-- until trusted_until.
 CREATE TABLE accounts (
     id             TEXT PRIMARY KEY NOT NULL,
     username       TEXT NOT NULL UNIQUE,
@@ -13,35 +18,50 @@ CREATE TABLE accounts (
     token_scopes   TEXT NOT NULL DEFAULT '',
     created_at     INTEGER NOT NULL,
     last_login_at  INTEGER NOT NULL,
-    suspended_at   INTEGER
+    suspended_at   INTEGER,
+    blocked_at     INTEGER,
+    blocked_reason TEXT NOT NULL DEFAULT '',
+    standing       TEXT NOT NULL DEFAULT 'good'
+                   CHECK (standing IN ('good', 'suspended', 'disabled', 'moved', 'deleted', 'unconfirmed')),
+    standing_at    INTEGER NOT NULL DEFAULT 0,
+    trusted_until  INTEGER NOT NULL DEFAULT 0
 );
 
 -- One secret that an XMPP or SIP server accepts. Only its keyed hash is kept.
+-- auth_name is the user name that a SIP device signs in with. last_used_from is
+-- a network such as 203.0.113.0/24, last_used_by the front that asked.
 CREATE TABLE credentials (
-    id            TEXT PRIMARY KEY NOT NULL,
-    account_id    TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
-    session_id    TEXT NOT NULL DEFAULT '',
-    purpose       TEXT NOT NULL CHECK (purpose IN ('temporary', 'internal', 'device')),
-    service       TEXT NOT NULL DEFAULT 'xmpp',
-    name          TEXT NOT NULL DEFAULT '',
-    hash          BLOB NOT NULL UNIQUE,
-    created_at    INTEGER NOT NULL,
-    expires_at    INTEGER,
-    first_used_at INTEGER,
-    last_used_at  INTEGER,
-    revoked_at    INTEGER
+    id             TEXT PRIMARY KEY NOT NULL,
+    account_id     TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    session_id     TEXT NOT NULL DEFAULT '',
+    purpose        TEXT NOT NULL CHECK (purpose IN ('temporary', 'internal', 'device')),
+    service        TEXT NOT NULL DEFAULT 'xmpp',
+    name           TEXT NOT NULL DEFAULT '',
+    hash           BLOB NOT NULL UNIQUE,
+    created_at     INTEGER NOT NULL,
+    expires_at     INTEGER,
+    first_used_at  INTEGER,
+    last_used_at   INTEGER,
+    revoked_at     INTEGER,
+    auth_name      TEXT,
+    last_used_from TEXT NOT NULL DEFAULT '',
+    last_used_by   TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX credentials_account ON credentials (account_id);
 CREATE INDEX credentials_session ON credentials (session_id);
 CREATE INDEX credentials_expiry ON credentials (expires_at);
+CREATE UNIQUE INDEX credentials_auth_name ON credentials (auth_name);
 
 -- What ended, for every process that holds streams. Polled by seq.
 CREATE TABLE revocations (
-    seq     INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind    TEXT NOT NULL CHECK (kind IN ('credential', 'session', 'account')),
-    subject TEXT NOT NULL,
-    reason  TEXT NOT NULL DEFAULT '',
-    at      INTEGER NOT NULL
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind       TEXT NOT NULL CHECK (kind IN ('credential', 'session', 'account')),
+    subject    TEXT NOT NULL,
+    reason     TEXT NOT NULL DEFAULT '',
+    at         INTEGER NOT NULL,
+    account_id TEXT NOT NULL DEFAULT '',
+    username   TEXT NOT NULL DEFAULT '',
+    purpose    TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX revocations_at ON revocations (at);
 CREATE INDEX revocations_subject ON revocations (kind, subject);
@@ -164,3 +184,61 @@ CREATE TABLE resumptions (
 );
 CREATE INDEX resumptions_expiry ON resumptions (expires_at);
 CREATE INDEX resumptions_account ON resumptions (account_id);
+
+-- What a SIP server checks a digest against, MD5 and SHA-256 (RFC 8760), in
+-- lower-case hex. Only SIP devices have a row here.
+CREATE TABLE sip_digests (
+    credential_id TEXT PRIMARY KEY NOT NULL REFERENCES credentials (id) ON DELETE CASCADE,
+    realm         TEXT NOT NULL,
+    ha1           TEXT NOT NULL,
+    ha1b          TEXT NOT NULL,
+    ha1_sha256    TEXT NOT NULL,
+    ha1b_sha256   TEXT NOT NULL
+);
+
+-- The SIP devices that may sign in now, in the words of Kamailio's auth_db.
+CREATE VIEW subscriber AS
+SELECT c.auth_name AS username, d.realm AS domain,
+       d.ha1 AS ha1, d.ha1b AS ha1b, d.ha1_sha256 AS ha1_sha256, d.ha1b_sha256 AS ha1b_sha256,
+       a.username AS account
+FROM sip_digests d
+JOIN credentials c ON c.id = d.credential_id
+JOIN accounts a ON a.id = c.account_id
+WHERE c.service = 'sip' AND c.purpose = 'device' AND c.revoked_at IS NULL
+  AND a.suspended_at IS NULL AND a.blocked_at IS NULL
+  AND a.trusted_until > CAST(strftime('%s', 'now') AS INTEGER) * 1000;
+
+-- Who asked what, and what we said. No secrets.
+CREATE TABLE audit (
+    seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+    at            INTEGER NOT NULL,
+    front         TEXT NOT NULL,
+    caller        TEXT NOT NULL DEFAULT '',
+    op            TEXT NOT NULL,
+    username      TEXT NOT NULL DEFAULT '',
+    account_id    TEXT NOT NULL DEFAULT '',
+    credential_id TEXT NOT NULL DEFAULT '',
+    address       TEXT NOT NULL DEFAULT '',
+    outcome       TEXT NOT NULL,
+    reason        TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_account ON audit (account_id);
+
+-- Short-lived OAuth access tokens; each dies with the credential it was had for.
+CREATE TABLE access_tokens (
+    hash          BLOB PRIMARY KEY NOT NULL,
+    credential_id TEXT NOT NULL REFERENCES credentials (id) ON DELETE CASCADE,
+    account_id    TEXT NOT NULL,
+    scope         TEXT NOT NULL DEFAULT '',
+    created_at    INTEGER NOT NULL,
+    expires_at    INTEGER NOT NULL
+);
+CREATE INDEX access_tokens_expiry ON access_tokens (expires_at);
+
+-- How far a follower of the revocations has come.
+CREATE TABLE cursors (
+    name TEXT PRIMARY KEY NOT NULL,
+    seq  INTEGER NOT NULL,
+    at   INTEGER NOT NULL
+);
