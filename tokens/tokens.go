@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -61,6 +62,27 @@ type Config struct {
 	// order of the feed. kind is "credential", "session" or "account", subject
 	// its id. It should return quickly.
 	OnRevoked func(kind, subject, reason string)
+
+	// Realm is the SIP realm and domain; "" means that SIP is not offered.
+	Realm string
+
+	// Recheck asks Mastodon now how an account stands, and writes it into the
+	// database; nil means that nobody can be asked.
+	Recheck func(ctx context.Context, account string) error
+
+	// LookupName asks Mastodon whether it has a person of this name; nil means
+	// that only those exist who logged in.
+	LookupName func(ctx context.Context, username string) (exists bool, err error)
+
+	// JWTKey, if given, makes temporary credentials JWTs of people at JWTDomain,
+	// which an XMPP server with the same key can verify by itself; at least 32
+	// bytes.
+	JWTKey    []byte
+	JWTDomain string
+
+	// Recorder, if given, is told what was done to whom: op is "issue", "revoke",
+	// "suspend" or "restore". It must not block.
+	Recorder func(op, username, account, credential, outcome, reason string)
 
 	Now  func() time.Time // time.Now if nil
 	Rand io.Reader        // crypto/rand if nil
