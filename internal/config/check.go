@@ -32,6 +32,7 @@ func (r *reader) check(c *Config) {
 	r.checkStore(c)
 	r.checkSecrets(&c.Secrets)
 	r.checkSession(c)
+	r.checkFronts(c)
 	r.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	r.oneOf("log.format", c.Log.Format, "text", "json")
 	r.checkSites(c)
@@ -56,12 +57,10 @@ func (r *reader) checkPrivate(s *Server) {
 	if r.bad[key] {
 		return
 	}
-	network, address := Network(s.PrivateListen)
-	if network == "tcp" && !s.InsecurePrivateListen {
-		if host, _, err := net.SplitHostPort(address); err == nil && !isLoopback(host) {
-			r.mistake(key, fmt.Sprintf("can be reached from other machines (%s)", s.PrivateListen),
-				"use 127.0.0.1, or write insecure_private_listen = true if the network between is safe")
-		}
+	if n := r.together("server.private_tls_cert", s.PrivateTLSCert, "server.private_tls_key", s.PrivateTLSKey,
+		"server.private_client_ca", s.PrivateClientCA); n == 0 && !s.InsecurePrivateListen && reachable(s.PrivateListen) {
+		r.mistake(key, fmt.Sprintf("can be reached from other machines (%s)", s.PrivateListen),
+			"use 127.0.0.1, or set private_tls_cert, private_tls_key and private_client_ca, or write insecure_private_listen = true if the network between is safe")
 	}
 	if !r.bad["server.listen"] && s.Listen == s.PrivateListen && !strings.HasSuffix(s.Listen, ":0") {
 		r.mistake(key, "is the same as listen", "choose another port")
@@ -110,55 +109,6 @@ func (r *reader) checkXMPP(c *Config) {
 	}
 	if !r.bad["xmpp.max_stanza_bytes"] && (x.MaxStanzaBytes < minStanza || x.MaxStanzaBytes > maxStanza) {
 		r.mistake("xmpp.max_stanza_bytes", fmt.Sprintf("is %d", x.MaxStanzaBytes), fmt.Sprintf("choose between %d and %d", minStanza, maxStanza))
-	}
-}
-
-func (r *reader) checkStore(c *Config) {
-	path, ok := strings.CutPrefix(c.Store.URL, "sqlite:")
-	switch {
-	case r.bad["store.url"]:
-	case strings.HasPrefix(c.Store.URL, "postgres"):
-		r.mistake("store.url", "is a PostgreSQL address, which this version cannot use", "write sqlite:/var/lib/trunkline/trunkline.db")
-	case !ok || !filepath.IsAbs(path) || strings.ContainsAny(path, "?#"):
-		r.mistake("store.url", "is not sqlite: and the absolute path of a file", "write sqlite:/var/lib/trunkline/trunkline.db")
-	}
-}
-
-func (r *reader) checkSecrets(s *Secrets) {
-	const how = "make one with: trunkline config secret"
-	if len(s.DataKeys) == 0 && !r.bad["secrets.data_keys"] {
-		r.mistake("secrets.data_keys", "is missing", how)
-	}
-	if s.TokenKey.IsZero() && !r.bad["secrets.token_key"] {
-		r.mistake("secrets.token_key", "is missing", how)
-	}
-	if s.VerifySecret.IsZero() && !r.bad["secrets.verify_secret"] {
-		r.mistake("secrets.verify_secret", "is missing", how)
-	}
-	seen := []string{}
-	unique := func(key string, one Secret) {
-		if slices.Contains(seen, one.text) && !r.bad[key] {
-			r.mistake(key, "is used a second time", "each key is made for one purpose: "+how)
-		}
-		seen = append(seen, one.text)
-	}
-	for i, k := range s.DataKeys {
-		if _, err := k.Bytes(); err != nil && !r.bad["secrets.data_keys"] {
-			r.mistake("secrets.data_keys", fmt.Sprintf("has an entry %d that is not a key of 32 bytes in base64", i+1), how)
-		}
-		unique("secrets.data_keys", k)
-	}
-	if !s.TokenKey.IsZero() {
-		if _, err := s.TokenKey.Bytes(); err != nil && !r.bad["secrets.token_key"] {
-			r.mistake("secrets.token_key", "is not a key of 32 bytes in base64", how)
-		}
-		unique("secrets.token_key", s.TokenKey)
-	}
-	if v := s.VerifySecret; !v.IsZero() && !r.bad["secrets.verify_secret"] {
-		if len(v.text) < minVerify || len(v.text) > 1000 || !visible(v.text) {
-			r.mistake("secrets.verify_secret", "is not 32 to 1000 visible ASCII characters without spaces", how)
-		}
-		unique("secrets.verify_secret", v)
 	}
 }
 

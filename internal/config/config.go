@@ -40,6 +40,14 @@ type Config struct {
 	Store    Store    `toml:"store" doc:"Where sessions, credentials and consent are kept."`
 	Secrets  Secrets  `toml:"secrets" doc:"Keys. Make each one with: trunkline config secret\nA secret may be written here (token_key = \"…\"), in a file that is named here (token_key_file = \"/path\"), or be given by systemd as a credential of the same name (LoadCredential=token_key:/path); then it is left out here."`
 	Session  Session  `toml:"session" doc:"How long a browser stays signed in."`
+	Standing Standing `toml:"standing" doc:"Whether a person is still welcome at the Mastodon server: asked there, again and again, and not only when they sign in."`
+	Ejabberd Ejabberd `toml:"ejabberd" doc:"ejabberd's HTTP API, through which native sessions are ended when their password is revoked. Prosody needs nothing here: its module asks by itself."`
+	OAuth    OAuth    `toml:"oauth" doc:"The OAuth endpoints for Prosody's mod_auth_oauth_external. They exist once secrets.oauth_secret is set."`
+	AuthHTTP AuthHTTP `toml:"auth_http" doc:"The questions of Prosody's mod_auth_http. They are answered once secrets.auth_http_secret is set."`
+	LDAP     LDAP     `toml:"ldap" doc:"The read-only LDAP front, for servers that ask nothing else."`
+	SIP      SIP      `toml:"sip" doc:"Passwords for SIP phones."`
+	Audit    Audit    `toml:"audit" doc:"The record of who asked for which person's password, and what was answered. No passwords are in it."`
+	Rooms    []Room   `toml:"rooms" doc:"Who may join which room, for Prosody's mod_muc_http_auth; one section for each room, the first that fits counts. They are asked for once secrets.muc_secret is set. Who fits no rule, and a room without one, is refused."`
 	Log      Log      `toml:"log" doc:"What is logged to standard error. Passwords, tokens and messages never are."`
 
 	// Warnings are remarks on a configuration that works: each names a key
@@ -52,6 +60,9 @@ type Server struct {
 	PublicURL             string   `toml:"public_url" example:"'https://chat.example.org'" doc:"The chat origin: the address of this service as browsers see it. Use a name of its own on the same site as Mastodon, such as chat.example.org beside example.org. https:// is required; http:// is for tests on this machine only (127.0.0.1, ::1, localhost)."`
 	Listen                string   `toml:"listen" default:"'127.0.0.1:8080'" doc:"The public listener, HOST:PORT or unix:/path. A reverse proxy with TLS stands before it. Port 0 picks a free one, which the log names."`
 	PrivateListen         string   `toml:"private_listen" default:"'127.0.0.1:8081'" doc:"The private listener, HOST:PORT or unix:/path: the XMPP server asks here whether a password is right (/verify); /metrics, /healthz and /readyz are here too. It must be a loopback address or a Unix socket."`
+	PrivateTLSCert        string   `toml:"private_tls_cert" default:"''" example:"'/etc/trunkline/private.pem'" doc:"A certificate in PEM for the private listener, with private_tls_key and private_client_ca: who asks must then show a certificate of that authority, and the listener may be reached from other machines."`
+	PrivateTLSKey         string   `toml:"private_tls_key" default:"''" example:"'/etc/trunkline/private.key'" doc:"The key of private_tls_cert."`
+	PrivateClientCA       string   `toml:"private_client_ca" default:"''" example:"'/etc/trunkline/clients.pem'" doc:"The authority, in PEM, that signs the certificates of those who ask."`
 	InsecurePrivateListen bool     `toml:"insecure_private_listen" default:"false" doc:"Allow private_listen to be reached from other machines. Passwords then cross the network unencrypted unless you encrypt it yourself."`
 	TrustedProxies        []string `toml:"trusted_proxies" default:"['127.0.0.1/32', '::1/128']" doc:"Addresses or networks of the reverse proxies whose X-Forwarded-For is believed."`
 }
@@ -76,7 +87,7 @@ type XMPP struct {
 
 // Store is the section [store].
 type Store struct {
-	URL string `toml:"url" default:"'sqlite:/var/lib/trunkline/trunkline.db'" doc:"The database: sqlite: and the absolute path of a file. The folder must exist and be writable for Trunkline only."`
+	URL string `toml:"url" default:"'sqlite:/var/lib/trunkline/trunkline.db'" doc:"The database: sqlite: and the absolute path of a file, or postgres://USER@HOST/DATABASE for several nodes (the password goes into secrets.store_password). The folder must exist and be writable for Trunkline only."`
 }
 
 // Secrets is the section [secrets]. DataKeys and TokenKey hold 32 bytes each,
@@ -85,6 +96,18 @@ type Secrets struct {
 	DataKeys     []Secret `toml:"data_keys" doc:"The keys that encrypt Mastodon's tokens in the database. The first one encrypts, all of them decrypt: to change the key put a new one first and keep the old one. As a file or credential: one key per line."`
 	TokenKey     Secret   `toml:"token_key" doc:"The key for the stored hashes of chat passwords. Changing it makes every chat password invalid at once."`
 	VerifySecret Secret   `toml:"verify_secret" doc:"What the XMPP server shows when it asks about a password (trunkline_secret in Prosody's configuration)."`
+
+	ExtauthSecret    Secret `toml:"extauth_secret" optional:"" doc:"What trunkline extauth shows for ejabberd. Only with it is the address /extauth there."`
+	EjabberdPassword Secret `toml:"ejabberd_password" optional:"" doc:"The password of ejabberd.api_user."`
+	OAuthSecret      Secret `toml:"oauth_secret" optional:"" doc:"oauth_external_client_secret in Prosody's configuration."`
+	AuthHTTPSecret   Secret `toml:"auth_http_secret" optional:"" doc:"The password in http_auth_credentials of Prosody's configuration."`
+	LDAPSecret       Secret `toml:"ldap_secret" optional:"" doc:"The password of ldap.service_dn."`
+	MUCSecret        Secret `toml:"muc_secret" optional:"" doc:"muc_http_auth_authorization_header in Prosody's configuration is the word Bearer, a space and this."`
+	WebhookSecret    Secret `toml:"webhook_secret" optional:"" doc:"The signing secret that Mastodon shows for the webhook to /hooks/mastodon (Preferences, Administration, Webhooks; event account.updated)."`
+	ListToken        Secret `toml:"list_token" optional:"" doc:"An access token of Mastodon with read:lists, for rooms that are open to a list's members."`
+	JWTKey           Secret `toml:"jwt_key" optional:"" doc:"Makes the panel's passwords JSON web tokens that ejabberd checks by itself with the key that trunkline config jwk prints."`
+	MastodonDBURL    Secret `toml:"mastodon_db_url" optional:"" doc:"postgres://… of Mastodon's own database, read-only: Mastodon passwords then work in chat apps, for people without a second factor. Read docs/mastodon-database.md before."`
+	StorePassword    Secret `toml:"store_password" optional:"" doc:"The password for store.url, if PostgreSQL wants one."`
 }
 
 // Session is the section [session].

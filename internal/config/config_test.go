@@ -105,7 +105,7 @@ func TestEveryMistakeIsNamedByItsKey(t *testing.T) {
 		{"xmpp", `max_stanza_bytes = 1`, "xmpp.max_stanza_bytes", "between"},
 		{"xmpp", `max_stanza_bytes = "big"`, "xmpp.max_stanza_bytes", "whole number"},
 		{"store", `url = "sqlite:trunkline.db"`, "store.url", "absolute path"},
-		{"store", `url = "postgres://localhost/x"`, "store.url", "PostgreSQL"},
+		{"store", `url = "postgres://localhost/x"`, "store.url", "names no user"},
 		{"session", `idle = "soon"`, "session.idle", "span of time"},
 		{"session", `idle = "1s"`, "session.idle", "too short"},
 		{"session", `absolute = "401d"`, "session.absolute", "longer than browsers"},

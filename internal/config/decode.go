@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,8 +33,31 @@ func (r *reader) decode() *Config {
 		}
 		r.fill(section, table, value)
 	}
+	for name, list := range tables(root) {
+		known = append(known, name)
+		r.fillList(name, list)
+	}
 	r.unknown("", r.doc, known)
 	return cfg
+}
+
+// fillList sets a list of structs from the tables [[name]]. Its mistakes count
+// them from 1: rooms.2.jid.
+func (r *reader) fillList(name string, list reflect.Value) {
+	items, ok := r.doc[name].([]any)
+	if _, present := r.doc[name]; present && !ok {
+		r.mistake(name, "is not a list of sections", "write [["+name+"]] on a line of its own, the keys below it")
+	}
+	list.Set(reflect.MakeSlice(list.Type(), len(items), len(items)))
+	for i, item := range items {
+		key := name + "." + strconv.Itoa(i+1)
+		table, ok := item.(map[string]any)
+		if !ok {
+			r.mistake(key, "is not a section", "write [["+name+"]] on a line of its own, the keys below it")
+			continue
+		}
+		r.fill(key, table, list.Index(i))
+	}
 }
 
 // parse reads src.Text into doc and finds the line of each key.
@@ -53,12 +77,17 @@ func (r *reader) parse() {
 	}
 	var p unstable.Parser
 	p.Reset(r.src.Text)
-	prefix := ""
+	prefix, count := "", map[string]int{}
 	for p.NextExpression() {
 		e := p.Expression()
 		name, line := keyOf(&p, e)
 		switch e.Kind {
-		case unstable.Table, unstable.ArrayTable:
+		case unstable.Table:
+			prefix = name + "."
+			r.lines[name] = line
+		case unstable.ArrayTable:
+			count[name]++
+			name += "." + strconv.Itoa(count[name])
 			prefix = name + "."
 			r.lines[name] = line
 		case unstable.KeyValue:
@@ -83,6 +112,13 @@ func keyOf(p *unstable.Parser, e *unstable.Node) (name string, line int) {
 func sections(root reflect.Value) func(yield func(string, reflect.Value) bool) {
 	return fields(root, func(f reflect.StructField) bool { return f.Type.Kind() == reflect.Struct })
 }
+
+// tables yields the name and the value of each list of sections.
+func tables(root reflect.Value) func(yield func(string, reflect.Value) bool) {
+	return fields(root, func(f reflect.StructField) bool { return isTables(f.Type) })
+}
+
+func isTables(t reflect.Type) bool { return t == reflect.TypeFor[[]Room]() }
 
 func fields(v reflect.Value, want func(reflect.StructField) bool) func(yield func(string, reflect.Value) bool) {
 	return func(yield func(string, reflect.Value) bool) {

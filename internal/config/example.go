@@ -21,26 +21,35 @@ func WriteExample(w io.Writer) error {
 	root := reflect.TypeFor[Config]()
 	for i := range root.NumField() {
 		f := root.Field(i)
-		if f.Type.Kind() != reflect.Struct {
+		section, head, lead := f.Type, "[%s]\n", ""
+		switch {
+		case isTables(f.Type):
+			section, head, lead = f.Type.Elem(), "# [[%s]]\n", "# "
+		case f.Type.Kind() != reflect.Struct:
 			continue
 		}
 		b.WriteByte('\n')
 		comment(&b, f.Tag.Get("doc"))
-		fmt.Fprintf(&b, "[%s]\n", f.Tag.Get("toml"))
-		for j := range f.Type.NumField() {
-			exampleKey(&b, f.Type.Field(j))
+		fmt.Fprintf(&b, head, f.Tag.Get("toml"))
+		for j := range section.NumField() {
+			exampleKey(&b, section.Field(j), lead)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func exampleKey(b *strings.Builder, f reflect.StructField) {
+// exampleKey writes one key; lead stands before one that may be left out, and
+// before each key of a section that may.
+func exampleKey(b *strings.Builder, f reflect.StructField, lead string) {
 	name := f.Tag.Get("toml")
 	b.WriteByte('\n')
 	comment(b, f.Tag.Get("doc"))
 	if isSecret(f.Type) {
-		fmt.Fprintf(b, "%s_file = \"/etc/trunkline/%s\"\n", name, name)
+		if _, optional := f.Tag.Lookup("optional"); optional {
+			lead = "# "
+		}
+		fmt.Fprintf(b, "%s%s_file = \"/etc/trunkline/%s\"\n", lead, name, name)
 		return
 	}
 	def, optional := f.Tag.Lookup("default")
@@ -48,7 +57,6 @@ func exampleKey(b *strings.Builder, f reflect.StructField) {
 	if example, ok := f.Tag.Lookup("example"); ok {
 		value = example
 	}
-	lead := ""
 	if optional {
 		lead = "# "
 	}

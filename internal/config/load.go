@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 )
 
@@ -101,13 +102,12 @@ func (r *reader) warn(key, problem, advice string) {
 // readSecrets fills in the secrets that are not written in the document itself:
 // from KEY_file, else from systemd's credentials.
 func (r *reader) readSecrets(cfg *Config) {
-	one := func(key string, dst *Secret) {
-		if text, ok := r.secretText(key, !dst.IsZero()); ok {
+	for name, value := range fields(reflect.ValueOf(&cfg.Secrets).Elem(), isOneSecret) {
+		dst := value.Addr().Interface().(*Secret)
+		if text, ok := r.secretText(name, !dst.IsZero()); ok {
 			*dst = Secret{strings.TrimSpace(text)}
 		}
 	}
-	one("token_key", &cfg.Secrets.TokenKey)
-	one("verify_secret", &cfg.Secrets.VerifySecret)
 	if text, ok := r.secretText("data_keys", len(cfg.Secrets.DataKeys) > 0); ok {
 		for line := range strings.Lines(text) {
 			if line = strings.TrimSpace(line); line != "" {
@@ -116,6 +116,8 @@ func (r *reader) readSecrets(cfg *Config) {
 		}
 	}
 }
+
+func isOneSecret(f reflect.StructField) bool { return f.Type == reflect.TypeFor[Secret]() }
 
 // secretText finds the text of a secret outside the document. ok is false when
 // the secret is inline, or when there is none, or when a mistake was noted.

@@ -3,15 +3,73 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
+// StoreURL returns the address of the database with the password in it. It is a
+// secret if there is one.
+func (c *Config) StoreURL() Secret {
+	if c.Secrets.StorePassword.IsZero() {
+		return Secret{c.Store.URL}
+	}
+	u, err := url.Parse(c.Store.URL)
+	if err != nil || u.User == nil {
+		return Secret{c.Store.URL}
+	}
+	u.User = url.UserPassword(u.User.Username(), c.Secrets.StorePassword.text)
+	return Secret{u.String()}
+}
+
+func isPostgres(storeURL string) bool {
+	return strings.HasPrefix(storeURL, "postgres://") || strings.HasPrefix(storeURL, "postgresql://")
+}
+
+func (r *reader) checkStore(c *Config) {
+	const key = "store.url"
+	path, ok := strings.CutPrefix(c.Store.URL, "sqlite:")
+	switch {
+	case r.bad[key]:
+	case isPostgres(c.Store.URL):
+		r.checkPostgres(c)
+	case !ok || !filepath.IsAbs(path) || strings.ContainsAny(path, "?#"):
+		r.mistake(key, "is not sqlite: and the absolute path of a file", "write sqlite:/var/lib/trunkline/trunkline.db, or postgres://trunkline@127.0.0.1/trunkline")
+	case !c.Secrets.StorePassword.IsZero():
+		r.mistake("secrets.store_password", "is set, but store.url is a file", "remove it")
+	}
+}
+
+func (r *reader) checkPostgres(c *Config) {
+	const key, example = "store.url", "write postgres://trunkline@127.0.0.1/trunkline, or postgres://trunkline@/trunkline?host=/run/postgresql"
+	u, err := url.Parse(c.Store.URL)
+	if err != nil || strings.Trim(u.Path, "/") == "" {
+		r.mistake(key, "is not the address of a PostgreSQL database", example)
+		return
+	}
+	if _, there := u.User.Password(); there || u.Query().Has("password") {
+		r.mistake(key, "contains a password", "put it into secrets.store_password")
+		return
+	}
+	if u.User.Username() == "" {
+		r.mistake(key, "names no user", example)
+		return
+	}
+	host := u.Hostname()
+	if socket := u.Query().Get("host"); socket != "" {
+		host = socket
+	}
+	mode := u.Query().Get("sslmode")
+	if host != "" && !strings.HasPrefix(host, "/") && !isLoopback(host) && mode != "verify-full" && mode != "verify-ca" {
+		r.warn(key, "does not make sure that the database is the right one", "add ?sslmode=verify-full")
+	}
+}
+
 // checkFolder looks for the database's folder: SQLite makes the file, and files
 // beside it, but no folder. It asks as the user that it runs as.
 func (r *reader) checkFolder(c *Config) {
-	if r.broken || r.bad["store.url"] {
+	if r.broken || r.bad["store.url"] || isPostgres(c.Store.URL) {
 		return
 	}
 	file := strings.TrimPrefix(c.Store.URL, "sqlite:")
