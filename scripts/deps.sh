@@ -2,7 +2,8 @@
 # Installs what is missing on this machine, and nothing else.
 #
 #   scripts/deps.sh demo    Prosody
-#   scripts/deps.sh test    and Chromium, Caddy, luacheck, a C compiler for the race detector
+#   scripts/deps.sh test    and Chromium, Caddy, luacheck, a C compiler for the race detector, and
+#                           whatever asks for passwords: ejabberd, LDAP's and SIP's programs, PostgreSQL
 #   scripts/deps.sh node    the npm packages, when they are missing or older than the lock file
 #
 # Debian starts the service of a package when it is installed, and at every boot
@@ -12,8 +13,11 @@
 source "$(dirname "$0")/env.sh"
 
 demo=(prosody prosody-modules)
-test=("${demo[@]}" chromium caddy lua-check gcc libc6-dev)
-services=(prosody caddy)
+test=("${demo[@]}" chromium caddy lua-check gcc libc6-dev
+  ejabberd postgresql-15 slapd ldap-utils lua-ldap
+  kamailio kamailio-sqlite-modules kamailio-postgres-modules sipsak sip-tester)
+# Packages whose service is switched off, and what the service is called.
+declare -A services=([prosody]=prosody [caddy]=caddy [ejabberd]=ejabberd [postgresql-15]=postgresql [slapd]=slapd [kamailio]=kamailio)
 
 installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -37,7 +41,7 @@ deny() {
   root tee "$policy" >/dev/null <<'POLICY'
 #!/bin/sh
 # Written by Trunkline's scripts/deps.sh for the time of one installation.
-case "$1" in prosody*|caddy*) exit 101 ;; esac
+case "$1" in prosody*|caddy*|ejabberd*|epmd*|postgresql*|slapd*|kamailio*) exit 101 ;; esac
 exit 0
 POLICY
   root chmod 755 "$policy"
@@ -63,8 +67,8 @@ packages() {
   done
   [ ${#missing[@]} -eq 0 ] && return
   [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null || die "Please install as root: apt-get install ${missing[*]}"
-  for service in "${services[@]}"; do
-    if [[ " ${missing[*]} " == *" $service "* ]]; then fresh+=("$service"); fi
+  for package in "${!services[@]}"; do
+    if [[ " ${missing[*]} " == *" $package "* ]]; then fresh+=("${services[$package]}"); fi
   done
   say "Installing ${missing[*]}"
   deny
@@ -89,7 +93,7 @@ node_packages() {
 
 case "${1:-}" in
   demo) if command -v apt-get >/dev/null; then packages "${demo[@]}"; else by_hand prosody; fi ;;
-  test) if command -v apt-get >/dev/null; then packages "${test[@]}"; else by_hand prosody chromium caddy luacheck gcc; fi ;;
+  test) if command -v apt-get >/dev/null; then packages "${test[@]}"; else by_hand prosody chromium caddy luacheck gcc ejabberdctl slapd ldapsearch kamailio sipsak sipp; fi ;;
   node) node_packages ;;
   *) die "usage: scripts/deps.sh demo|test|node" ;;
 esac
