@@ -7,7 +7,9 @@
 //     folder and listens on loopback alone. It returns when the server answers
 //     XMPP, and the server dies with the process that started it.
 //   - Start after Kill or Stop uses the same ports and the same data.
-//   - StartProsody and Connect are the same for tests: they fail the test
+//   - LaunchEjabberd does the same with an ejabberd, without Erlang's
+//     distribution: no epmd, no cookie, no node name.
+//   - StartProsody, StartEjabberd and Connect are the same for tests: they fail the test
 //     instead of returning errors, clean up after it, and show the server's log
 //     when it failed.
 //
@@ -15,5 +17,6 @@
 // client one that reads; Kill, Stop and Close return when they have ended.
 //
 // It needs the "prosody" program (Debian: apt install prosody
-// prosody-modules). Its absence is an error, never a skipped test.
+// prosody-modules) and ejabberd's libraries (apt install ejabberd). Their
+// absence is an error, never a skipped test.
 package integration

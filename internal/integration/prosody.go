@@ -154,7 +154,7 @@ func (p *Prosody) awaitReady(ctx context.Context, r *run, logOffset int) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := p.greets(ctx)
+		err := greets(ctx, p.Addr(), p.cfg.Domain)
 		if log := p.Log(); len(log) > logOffset && strings.Contains(log[logOffset:], "Failed to open server port") {
 			return errors.New("a port was taken")
 		}
@@ -173,11 +173,11 @@ func (p *Prosody) awaitReady(ctx context.Context, r *run, logOffset int) error {
 
 // greets says whether the server answers a stream header for its domain; that
 // nobody can log in, for want of authentication, is not asked.
-func (p *Prosody) greets(ctx context.Context) error {
+func greets(ctx context.Context, addr, domain string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", p.Addr())
+	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (p *Prosody) greets(ctx context.Context) error {
 	if err := conn.SetDeadline(deadline); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(conn, streamHeader(p.cfg.Domain)); err != nil {
+	if _, err := io.WriteString(conn, streamHeader(domain)); err != nil {
 		return err
 	}
 	answer := make([]byte, 0, 4096)

@@ -21,6 +21,33 @@ func StartProsody(tb testing.TB, cfg ProsodyConfig) *Prosody {
 	return p
 }
 
+// StartEjabberd starts a server for one test and ends it with the test.
+func StartEjabberd(tb testing.TB, cfg EjabberdConfig) *Ejabberd {
+	tb.Helper()
+	e, err := LaunchEjabberd(tb.Context(), tb.TempDir(), cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		e.Kill()
+		if tb.Failed() {
+			tb.Logf("ejabberd's log:\n%s", tail(e.Log(), 150))
+		}
+	})
+	return e
+}
+
+// Server is any XMPP server of this package.
+type Server interface {
+	Addr() string   // where clients connect over TCP
+	Domain() string // the XMPP domain
+}
+
+var (
+	_ Server = (*Prosody)(nil)
+	_ Server = (*Ejabberd)(nil)
+)
+
 // Client is a Raw whose failures end the test.
 type Client struct {
 	*Raw
@@ -28,7 +55,7 @@ type Client struct {
 }
 
 // Connect logs in and binds. The connection ends with the test.
-func Connect(tb testing.TB, p *Prosody, user, password, resource string) *Client {
+func Connect(tb testing.TB, p Server, user, password, resource string) *Client {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), RawTimeout)
 	defer cancel()
