@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -135,4 +136,12 @@ func TestEjabberdLeavesNothingBehind(t *testing.T) {
 	e.Kill()
 	_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestEjabberdWhosePortIsTakenSaysSo(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	_, err = LaunchEjabberd(t.Context(), t.TempDir(), EjabberdConfig{C2SPort: l.Addr().(*net.TCPAddr).Port})
+	require.ErrorIs(t, err, errPortTaken)
 }
