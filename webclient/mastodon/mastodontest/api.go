@@ -96,7 +96,7 @@ func (s *Server) verifyCredentials(w http.ResponseWriter, r *http.Request) {
 	}
 	m := s.accountEntity(s.origin(r), p)
 	m["source"] = map[string]any{"privacy": "public", "sensitive": false, "language": "en", "note": p.note, "fields": m["fields"], "follow_requests_count": 0}
-	m["role"] = map[string]any{"id": "-99", "name": "", "permissions": "65536", "color": "", "highlighted": false}
+	m["role"] = s.roleEntity(p)
 	writeJSON(w, http.StatusOK, m)
 }
 
@@ -151,8 +151,11 @@ func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
 func (s *Server) following(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.caller(w, r, false, "read:accounts") == nil {
-		return
+	var me *person // Mastodon shows public lists to everybody, GoToSocial nothing
+	if s.gts() || bearer(r) != "" {
+		if me = s.caller(w, r, false, "read:accounts"); me == nil {
+			return
+		}
 	}
 	p := s.people.byID[r.PathValue("id")]
 	if p == nil {
@@ -162,6 +165,9 @@ func (s *Server) following(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	limit := pageSize(q.Get("limit"))
 	page := pageOf(p.follows, q.Get("max_id"), q.Get("since_id"), limit)
+	if s.circles.hiding[p] && me != p {
+		page = nil
+	}
 	out := make([]any, 0, len(page))
 	for _, f := range page {
 		out = append(out, s.accountEntity(s.origin(r), f.of))

@@ -26,7 +26,7 @@ func (s *Server) accountEntity(o string, p *person) map[string]any {
 		"discoverable": true, "indexable": false, "created_at": "2022-11-05T00:00:00.000Z", "note": p.note, "url": url, "uri": s.actorURI(o, url, p),
 		"avatar": o + avatarPath(p), "avatar_static": o + avatarPath(p), "header": o + "/packs/header.svg", "header_static": o + "/packs/header.svg",
 		"followers_count": s.followers(p), "following_count": len(p.follows), "statuses_count": 3, "last_status_at": "2026-09-01",
-		"hide_collections": nil, "noindex": false, "emojis": []any{}, "roles": []any{}, "fields": fields,
+		"hide_collections": s.hides(p), "noindex": false, "emojis": []any{}, "roles": []any{}, "fields": fields,
 	}
 	if s.gts() {
 		delete(m, "uri")

@@ -42,6 +42,7 @@ func (s *Server) apiRoutes(mux *http.ServeMux) {
 		"GET /api/v1/accounts/lookup":             s.lookup,
 		"GET /api/v1/accounts/{id}":               s.account,
 		"GET /api/v1/accounts/{id}/following":     s.following,
+		"GET /api/v1/accounts/{id}/lists":         s.accountLists,
 		"GET /api/v1/instance":                    s.instanceV1,
 		"GET /api/v2/instance":                    s.instanceV2,
 		"GET /api/":                               s.noRoute,

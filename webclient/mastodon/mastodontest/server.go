@@ -60,16 +60,17 @@ type Server struct {
 	// upstream is for EmbedUpstream; it keeps no connection, and so no goroutine.
 	upstream *http.Transport
 
-	mu     sync.Mutex // guards everything below
-	randM  io.Reader
-	people people
-	oauth  oauthStore
-	logins map[string]*login
-	limits map[string]*window
-	faults faults
-	counts Counters
-	embed  string
-	file   string // of KeepState
+	mu      sync.Mutex // guards everything below
+	randM   io.Reader
+	people  people
+	oauth   oauthStore
+	logins  map[string]*login
+	limits  map[string]*window
+	faults  faults
+	circles circles
+	counts  Counters
+	embed   string
+	file    string // of KeepState
 }
 
 // Counters is what has happened so far. Live is the number of access tokens that are
