@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/trunkline-chat/trunkline/internal/sqldb"
 	"github.com/trunkline-chat/trunkline/webclient/mastodon"
 )
@@ -23,6 +25,10 @@ import (
 type Issuer interface {
 	IssueTemporary(ctx context.Context, account, session string) (secret string, expires time.Time, err error)
 	RevokeSession(ctx context.Context, session, reason string) error
+
+	// EndAccount closes the streams of account and ends what was issued for a
+	// browser; device passwords stay. RevokeAccount ends those too.
+	EndAccount(ctx context.Context, account, reason string) error
 	RevokeAccount(ctx context.Context, account, reason string) error
 }
 
@@ -70,6 +76,22 @@ type Config struct {
 	Importer       Importer
 	ConsentChanged ConsentWatcher // may be nil
 
+	Devices   DeviceKeeper // nil: there are no device passwords
+	SIPServer string       // the SIP server as phones are told; "": device passwords are for chat apps only
+
+	// Grace is how long device passwords, and panels that are signed in, go on
+	// while Mastodon cannot be asked; 0 is 24 hours. StandingEvery is how often
+	// Mastodon is asked about people with live streams, about a fifth more or
+	// less; 0 is 15 minutes. LiveAccounts are those people; nil is nobody.
+	Grace         time.Duration
+	StandingEvery time.Duration
+	LiveAccounts  func() []string
+
+	// WebhookSecret is what Mastodon signs its webhooks with; empty: there are none.
+	WebhookSecret []byte
+
+	Metrics prometheus.Registerer // may be nil
+
 	// ClientAddr finds the person's address behind trusted proxies, for instances
 	// that take it from us. May be nil.
 	ClientAddr func(*http.Request) netip.Addr
@@ -92,6 +114,15 @@ func (c *Config) complete() error {
 	}
 	if c.SessionAbsolute == 0 {
 		c.SessionAbsolute = 90 * 24 * time.Hour
+	}
+	if c.Grace == 0 {
+		c.Grace = 24 * time.Hour
+	}
+	if c.StandingEvery == 0 {
+		c.StandingEvery = 15 * time.Minute
+	}
+	if c.LiveAccounts == nil {
+		c.LiveAccounts = func() []string { return nil }
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -146,6 +177,8 @@ func (c *Config) checkParts() error {
 		return errors.New("webclient: Mastodon, DB, Issuer and Importer must be set")
 	case c.SessionIdle < 0 || c.SessionAbsolute < 0:
 		return errors.New("webclient: session lifetimes must be positive")
+	case c.Grace < 0 || c.StandingEvery < 0:
+		return errors.New("webclient: Grace and StandingEvery must be positive")
 	}
 	return nil
 }

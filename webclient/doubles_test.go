@@ -45,6 +45,10 @@ func (i *issuer) RevokeAccount(_ context.Context, account, _ string) error {
 	return i.revoke("account " + account)
 }
 
+func (i *issuer) EndAccount(_ context.Context, account, _ string) error {
+	return i.revoke("streams of " + account)
+}
+
 func (i *issuer) revoke(what string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -38,10 +38,13 @@ func (s *Server) Handler() http.Handler {
 	api("/api/v1/imports", importBodyLimit, verbs{"POST": s.signedIn(s.startImport)})
 	api("/api/v1/imports/{id}", bodyLimit, verbs{"GET": s.signedIn(s.showImport)})
 	api("/api/v1/imports/{id}/events", bodyLimit, verbs{"GET": s.signedIn(s.followImport)})
+	api("/api/v1/devices", bodyLimit, verbs{"GET": s.signedIn(s.listDevices), "POST": s.signedIn(s.createDevice)})
+	api("/api/v1/devices/{id}", bodyLimit, verbs{"DELETE": s.signedIn(s.deleteDevice)})
 	api("/api/", bodyLimit, nil)
 	api("/auth/logout", bodyLimit, verbs{"POST": s.signOut})
 	api("/auth/handoff", bodyLimit, verbs{"POST": s.takeOver})
 
+	mux.Handle("/hooks/mastodon", s.hook(verbs{"POST": s.mastodonHook}))
 	mux.Handle("/auth/login", s.page(pageCallback, verbs{"GET": s.beginLogin}))
 	mux.Handle("/auth/callback", s.page(pageCallback, verbs{"GET": s.endOfLogin}))
 	mux.Handle("/panel", s.page(pagePanel, verbs{"GET": s.showPanel}))

@@ -23,6 +23,7 @@ type Server struct {
 	pace     pace
 
 	logins     *pacing             // new logins
+	newDevices *allowance          // new device passwords
 	exchanges  *semaphore.Weighted // logins share it between exchange and save; revoking a token takes all of it
 	appLock    chan struct{}       // one registration at a time
 	standing   *standing
@@ -85,6 +86,7 @@ func New(cfg Config) (*Server, error) {
 		keys:       keys,
 		pace:       defaultPace(),
 		logins:     newPacing(),
+		newDevices: newAllowance(deviceEvery, devicesAtOnce),
 		exchanges:  semaphore.NewWeighted(loginShare),
 		watchers:   semaphore.NewWeighted(watcherShare),
 		appLock:    make(chan struct{}, 1),
