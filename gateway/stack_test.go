@@ -81,7 +81,9 @@ func newStack(t *testing.T, c stackConfig) *stack {
 	})
 	require.NoError(t, err)
 	if c.upstream == "" {
-		verify := httptest.NewServer(backend.Prosody(s.tokens, domain, []byte(shared), nil))
+		core, err := backend.NewCore(backend.CoreConfig{Verifier: verifier{s.tokens}, Domain: domain})
+		require.NoError(t, err)
+		verify := httptest.NewServer(backend.Prosody(core, feed{s.tokens}, []byte(shared), nil))
 		t.Cleanup(verify.Close)
 		s.prosody = integration.StartProsody(t, integration.ProsodyConfig{
 			Domain: domain, VerifyURL: verify.URL + "/verify", VerifySecret: shared, PrivacyLists: !c.noPrivacyLists,
@@ -95,6 +97,29 @@ func newStack(t *testing.T, c stackConfig) *stack {
 	s.startGateway(c)
 	s.run(s.tokens.Run)
 	return s
+}
+
+// verifier and feed are what a composition root makes of tokens.
+type verifier struct{ *tokens.Service }
+
+func (v verifier) Check(ctx context.Context, service, username, secret, front, from string) (
+	ok bool, reason, account, session, credential string, err error) {
+	found, err := v.Service.Check(ctx, tokens.Attempt{
+		Service: service, Username: username, Secret: secret, Front: front, From: from,
+	})
+	return found.OK, found.Reason, found.Account, found.Session, found.Credential, err
+}
+
+type feed struct{ *tokens.Service }
+
+func (f feed) Feed(ctx context.Context, after int64, limit int) (ended []backend.Ended, last int64, err error) {
+	entries, last, err := f.Service.Feed(ctx, after, limit)
+	for _, e := range entries {
+		ended = append(ended, backend.Ended{
+			Kind: e.Kind, Subject: e.Subject, User: e.Username, Account: e.Account, Reason: e.Reason,
+		})
+	}
+	return ended, last, err
 }
 
 func (s *stack) startGateway(c stackConfig) {

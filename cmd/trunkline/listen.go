@@ -81,7 +81,9 @@ func (n *node) publicRoutes() http.Handler {
 // privateRoutes is what the XMPP server and the admin's tools reach.
 func (n *node) privateRoutes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/verify", backend.Prosody(n.tokens, n.cfg.XMPP.Domain, []byte(n.cfg.Secrets.VerifySecret.Reveal()), n.log))
+	prosody := backend.Prosody(n.core, feed{n.tokens}, []byte(n.cfg.Secrets.VerifySecret.Reveal()), n.log)
+	mux.Handle("/verify", prosody)
+	mux.Handle("/prosody/revocations", prosody)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{}))
 	// The process runs: restart it when this fails.
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })

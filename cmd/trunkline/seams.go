@@ -18,7 +18,8 @@ var (
 	_ gateway.Issuer           = (*tokens.Service)(nil)
 	_ gateway.Consents         = (*node)(nil)
 	_ gateway.Resumptions      = (*resumptions)(nil)
-	_ backend.Verifier         = (*tokens.Service)(nil)
+	_ backend.Verifier         = verifier{}
+	_ backend.Feed             = feed{}
 	_ webclient.Issuer         = (*tokens.Service)(nil)
 	_ webclient.Importer       = (*node)(nil)
 	_ webclient.ConsentWatcher = (*gateway.Gateway)(nil).ConsentChanged
@@ -41,6 +42,30 @@ func (n *node) revoked(kind, subject, reason string) {
 // Consent tells the gateway what a person agreed to show; the web side keeps it.
 func (n *node) Consent(ctx context.Context, account string) (presence, typing, receipts bool, err error) {
 	return n.web.Consent(ctx, account)
+}
+
+// verifier answers the fronts from tokens.
+type verifier struct{ *tokens.Service }
+
+func (v verifier) Check(ctx context.Context, service, username, secret, front, from string) (
+	ok bool, reason, account, session, credential string, err error) {
+	found, err := v.Service.Check(ctx, tokens.Attempt{
+		Service: service, Username: username, Secret: secret, Front: front, From: from,
+	})
+	return found.OK, found.Reason, found.Account, found.Session, found.Credential, err
+}
+
+// feed tells the fronts what ended.
+type feed struct{ *tokens.Service }
+
+func (f feed) Feed(ctx context.Context, after int64, limit int) (ended []backend.Ended, last int64, err error) {
+	entries, last, err := f.Service.Feed(ctx, after, limit)
+	for _, e := range entries {
+		ended = append(ended, backend.Ended{
+			Kind: e.Kind, Subject: e.Subject, User: e.Username, Account: e.Account, Reason: e.Reason,
+		})
+	}
+	return ended, last, err
 }
 
 // AddContacts runs an import as a short session of that person, with a password

@@ -19,6 +19,7 @@ import (
 	"github.com/trunkline-chat/trunkline/internal/config"
 	"github.com/trunkline-chat/trunkline/internal/sqldb"
 	"github.com/trunkline-chat/trunkline/tokens"
+	"github.com/trunkline-chat/trunkline/tokens/backend"
 	"github.com/trunkline-chat/trunkline/webclient"
 	"github.com/trunkline-chat/trunkline/webclient/mastodon"
 )
@@ -88,6 +89,7 @@ type node struct {
 	db      *sqldb.DB
 	resume  *resumptions
 	tokens  *tokens.Service
+	core    *backend.Core
 	gateway *gateway.Gateway
 	web     *webclient.Server
 }
@@ -128,6 +130,12 @@ func (n *node) newTokens() error {
 	}
 	n.tokens, err = tokens.New(tokens.Config{
 		DB: n.db, Key: key, OnRevoked: n.revoked, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.core, err = backend.NewCore(backend.CoreConfig{
+		Verifier: verifier{n.tokens}, Domain: n.cfg.XMPP.Domain, Log: n.log, Metrics: n.metrics,
 	})
 	return err
 }

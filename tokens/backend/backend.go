@@ -1,11 +1,13 @@
-// Package backend answers the questions that XMPP servers ask about passwords
-// and people, each server family in its own format: one small file per format
-// over one Verifier.
+// Package backend answers the questions that XMPP and SIP servers ask about
+// passwords and people, each server family in its own format: one small file
+// per format over one Core.
 //
-// Promises: every answer comes within 2 seconds, whatever the Verifier does;
-// "cannot tell now" is never told as "no" where the format has a word for it;
-// a caller without the shared secret learns nothing; no password is logged or
-// read from a URL.
+// Promises: every answer comes within 2 seconds, whatever stands behind; "cannot
+// tell now" is never told as "no" where the format has a word for it; a caller
+// without its shared secret learns nothing; no password is logged or read from a
+// URL. Nobody can lock another person out: a password that Trunkline issued is
+// answered at once however many wrong ones were tried before it, and what may be
+// guessed, a Mastodon password, is throttled before it is looked at.
 //
 // Goroutines: one per question, so that a Verifier that hangs cannot hold the
 // answer back. There are at most maxAsking of them; each ends when the Verifier
@@ -14,18 +16,86 @@ package backend
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
+	"errors"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Verifier knows the truth. An error means that it cannot be told now.
+// Verifier knows what Trunkline issued and to whom. An error means that it
+// cannot be told now.
 type Verifier interface {
-	Verify(ctx context.Context, username, secret string) (bool, error)
+	// Check says whether secret is username's password for service ("xmpp" or
+	// "sip"). front is who asks, from the person's address as text or "". reason is
+	// a stable word. account, session and credential say what the password hangs
+	// on, each "" where there is none.
+	Check(ctx context.Context, service, username, secret, front, from string) (
+		ok bool, reason, account, session, credential string, err error)
 	Exists(ctx context.Context, username string) (bool, error)
+}
+
+// Fallback knows passwords that Trunkline did not issue and that people made up
+// themselves. It is asked only about what does not look like one of ours.
+type Fallback interface {
+	Check(ctx context.Context, username, password string) (ok bool, reason string, err error)
+}
+
+// Recorder keeps who asked what. Record never blocks.
+type Recorder interface{ Record(Event) }
+
+// Event is one decision. It never holds a secret.
+type Event struct {
+	Front, Caller, Op             string // Op: "auth" or a front's own word
+	Username, Account, Credential string
+	Address                       string // the person's, "" where the front does not know it
+	Outcome, Reason               string // Outcome: an Answer
+}
+
+// Answer is one of three.
+type Answer string
+
+// The answers. Unknown means "cannot tell now; ask again".
+const (
+	Yes     Answer = "yes"
+	No      Answer = "no"
+	Unknown Answer = "unknown"
+)
+
+// Reasons that the Core gives of its own; others are the Verifier's.
+const (
+	ReasonOK        = "ok"
+	ReasonOtherHost = "other_host" // not our domain
+	ReasonTrouble   = "trouble"    // what stands behind failed; its error is in the log
+	ReasonLate      = "late"       // no answer in time
+	ReasonBusy      = "busy"       // too many questions at once
+	ReasonThrottled = "throttled"  // too many wrong guesses; see Result.RetryAfter
+)
+
+// Question is what a front was asked.
+type Question struct {
+	Front   string // "prosody", "extauth", …: a fixed word
+	Caller  string // which server asks, where a front can tell several apart
+	Address string // the person's IP address as text; "" or nonsense is no address
+	Service string // "xmpp" if empty
+	User    string // as typed; compared without case
+	Host    string // the domain asked about; "" where the format has none
+	Secret  string
+}
+
+// Result answers Auth.
+type Result struct {
+	Answer                       Answer
+	Reason                       string        // a stable word
+	Account, Session, Credential string        // of a Yes, where there are
+	RetryAfter                   time.Duration // of ReasonThrottled: when it is worth asking again
+}
+
+// Verdict is what a check found, for AuthBy.
+type Verdict struct {
+	OK                                   bool
+	Reason, Account, Session, Credential string
 }
 
 const (
@@ -36,68 +106,45 @@ const (
 	maxAsking = 256
 )
 
-// answer is one of the three.
-type answer string
-
-const (
-	yes     answer = "yes"
-	no      answer = "no"
-	unknown answer = "unknown"
-)
-
-// asker puts questions to a Verifier, with a deadline that holds.
-type asker struct {
-	slots chan struct{}
-	log   *slog.Logger
+// CoreConfig is what a Core needs. Verifier and Domain are required.
+type CoreConfig struct {
+	Verifier Verifier
+	Fallback Fallback // nil: only what Trunkline issued is right
+	Recorder Recorder // nil: nothing is kept
+	Domain   string   // the XMPP domain
+	Now      func() time.Time
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer // nil: nobody can see them
 }
 
-func newAsker(log *slog.Logger) *asker {
-	return &asker{slots: make(chan struct{}, maxAsking), log: log}
+// Core decides for all fronts. Any goroutine may call any method.
+type Core struct {
+	verifier Verifier
+	fallback Fallback
+	recorder Recorder
+	domain   string
+	log      *slog.Logger
+	slots    chan struct{}
+	metrics  *metrics
 }
 
-// ask runs question and returns within thinkTime. question must not touch the
-// request: it may still run afterwards.
-func (a *asker) ask(ctx context.Context, question func(context.Context) (bool, error)) answer {
-	ctx, cancel := context.WithTimeout(ctx, thinkTime)
-	defer cancel()
-	select {
-	case a.slots <- struct{}{}:
-	default:
-		a.log.WarnContext(ctx, "backend: too many questions at once")
-		return unknown
+// NewCore checks the configuration. It starts nothing.
+func NewCore(cfg CoreConfig) (*Core, error) {
+	if cfg.Verifier == nil || cfg.Domain == "" {
+		return nil, errors.New("backend: a core needs a verifier and a domain")
 	}
-	result := make(chan answer, 1)
-	go func() {
-		defer func() { <-a.slots }()
-		ok, err := question(ctx)
-		switch {
-		case err != nil:
-			a.log.WarnContext(ctx, "backend: cannot tell now", "error", err)
-			result <- unknown
-		case ok:
-			result <- yes
-		default:
-			result <- no
-		}
-	}()
-	select {
-	case r := <-result:
-		return r
-	case <-ctx.Done():
-		a.log.WarnContext(ctx, "backend: no answer in time")
-		return unknown
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-}
-
-// bearer says whether the request carries the shared secret (RFC 6750 section
-// 2.1). An empty shared secret matches nothing.
-func bearer(r *http.Request, secret []byte) bool {
-	const scheme = "bearer "
-	header := r.Header.Get("Authorization")
-	if len(secret) == 0 || len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
-		return false
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
-	// Hashed first, for the comparison's time tells the length.
-	got, want := sha256.Sum256([]byte(header[len(scheme):])), sha256.Sum256(secret)
-	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	m, err := newMetrics(cfg.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	return &Core{
+		verifier: cfg.Verifier, fallback: cfg.Fallback, recorder: cfg.Recorder, domain: strings.ToLower(cfg.Domain),
+		log: cfg.Log, slots: make(chan struct{}, maxAsking), metrics: m,
+	}, nil
 }

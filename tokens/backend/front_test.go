@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -25,6 +26,29 @@ const (
 	sharedSecret = "the-shared-secret-of-this-test"
 )
 
+// verifier and feed are what a composition root makes of tokens.
+type verifier struct{ *tokens.Service }
+
+func (v verifier) Check(ctx context.Context, service, username, secret, front, from string) (
+	ok bool, reason, account, session, credential string, err error) {
+	found, err := v.Service.Check(ctx, tokens.Attempt{
+		Service: service, Username: username, Secret: secret, Front: front, From: from,
+	})
+	return found.OK, found.Reason, found.Account, found.Session, found.Credential, err
+}
+
+type feed struct{ *tokens.Service }
+
+func (f feed) Feed(ctx context.Context, after int64, limit int) (ended []backend.Ended, last int64, err error) {
+	entries, last, err := f.Service.Feed(ctx, after, limit)
+	for _, e := range entries {
+		ended = append(ended, backend.Ended{
+			Kind: e.Kind, Subject: e.Subject, User: e.Username, Account: e.Account, Reason: e.Reason,
+		})
+	}
+	return ended, last, err
+}
+
 // front is Trunkline's private listener, with faults on demand.
 type front struct {
 	tb      testing.TB
@@ -37,11 +61,13 @@ type front struct {
 	server *http.Server
 }
 
-func newFront(tb testing.TB, v backend.Verifier) *front {
+func newFront(tb testing.TB, service *tokens.Service) *front {
 	tb.Helper()
+	core, err := backend.NewCore(backend.CoreConfig{Verifier: verifier{service}, Domain: domain})
+	require.NoError(tb, err)
 	f := &front{
 		tb: tb, addr: "127.0.0.1:0", asked: map[string]int{},
-		backend: backend.Prosody(v, domain, []byte(sharedSecret), slog.New(slog.DiscardHandler)),
+		backend: backend.Prosody(core, feed{service}, []byte(sharedSecret), slog.New(slog.DiscardHandler)),
 	}
 	f.up()
 	tb.Cleanup(f.down)
@@ -56,6 +82,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	var q struct{ Op string }
 	_ = json.Unmarshal(body, &q)
+	if q.Op == "" {
+		q.Op = "feed"
+	}
 	f.mu.Lock()
 	f.asked[q.Op]++
 	fault := f.fault
@@ -87,6 +116,7 @@ func (f *front) up() {
 	f.addr = l.Addr().String()
 	mux := http.NewServeMux()
 	mux.Handle("/verify", f)
+	mux.Handle("/prosody/revocations", f)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	f.mu.Lock()
 	f.server = server

@@ -9,90 +9,137 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"unicode/utf8"
 )
 
-// maxBody is more than a password of 1,000 bytes needs, however escaped.
-const maxBody = 4 << 10
+// Feed tells what ended: credentials that were revoked, logins that were signed
+// out, accounts.
+type Feed interface {
+	// Feed returns up to limit entries after the one numbered after, oldest first,
+	// and the number to ask after next time. after < 0 asks for the present end of
+	// the feed alone.
+	Feed(ctx context.Context, after int64, limit int) (ended []Ended, last int64, err error)
+}
 
-// maxPart bounds a localpart or a domain (RFC 7622 section 3.1).
-const maxPart = 1023
+// Ended is one entry of a Feed.
+type Ended struct {
+	Kind    string `json:"kind"`    // "credential", "session" or "account"
+	Subject string `json:"subject"` // its id
+	User    string `json:"user"`    // whose, "" where not known
+	Account string `json:"account"` // their id, "" where not known
+	Reason  string `json:"reason"`  // a plain sentence for the person
+}
+
+// feedPage is how many entries one answer holds at most.
+const feedPage = 500
 
 // Prosody answers contrib/prosody/mod_auth_trunkline.lua, to be mounted at
-// /verify of the private listener:
+// /verify and /prosody/revocations of the private listener:
 //
 //	POST /verify
 //	Authorization: Bearer SECRET
-//	{"op":"auth","user":"alice","host":"example.org","secret":"…"}
+//	{"op":"auth","user":"alice","host":"example.org","secret":"…","address":"203.0.113.7"}
 //	{"op":"exists","user":"alice","host":"example.org"}
 //
 //	200 {"result":"yes"|"no"|"unknown"}
 //
-// People of another host than domain do not exist. 401 for a wrong or missing
+// "address" is the person's, and may be left out. A yes to "auth" also has
+// "account", "session" and "credential", what the password hangs on.
+//
+//	POST /prosody/revocations
+//	Authorization: Bearer SECRET
+//	{"after":7}
+//
+//	200 {"seq":9,"ended":[{"kind":"credential"|"session"|"account","subject":"…","user":"…","account":"…","reason":"…"}]}
+//
+// holds what ended after entry 7, oldest first and at most 500 of it; "seq" is
+// the next "after". -1 asks for the present end alone. 503 when the feed cannot
+// be read now.
+//
+// People of another host than the domain do not exist. 401 for a wrong or missing
 // secret, 400 for a body that is no such request, 413 for one over 4 KiB, 405
 // for another method; these have a JSON body {"error":"…"}.
-func Prosody(v Verifier, domain string, secret []byte, log *slog.Logger) http.Handler {
+func Prosody(core *Core, feed Feed, secret []byte, log *slog.Logger) http.Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &prosody{
-		verifier: v, domain: strings.ToLower(domain), secret: bytes.Clone(secret), asker: newAsker(log), log: log,
-	}
+	p := &prosody{core: core, feed: feed, secret: bytes.Clone(secret), log: log}
+	mux := http.NewServeMux()
+	mux.Handle("/verify", p.admit(p.verify))
+	mux.Handle("/prosody/revocations", p.admit(p.revocations))
+	return mux
 }
 
 type prosody struct {
-	verifier Verifier
-	domain   string
-	secret   []byte
-	asker    *asker
-	log      *slog.Logger
+	core   *Core
+	feed   Feed
+	secret []byte
+	log    *slog.Logger
 }
 
-func (p *prosody) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		refuse(w, http.StatusMethodNotAllowed, "ask with POST")
-		return
-	}
-	if !bearer(r, p.secret) {
-		p.log.WarnContext(r.Context(), "backend: question with a wrong shared secret", "remote", r.RemoteAddr)
-		w.Header().Set("WWW-Authenticate", `Bearer realm="trunkline"`)
-		refuse(w, http.StatusUnauthorized, "wrong shared secret")
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			refuse(w, http.StatusRequestEntityTooLarge, "body too large")
-		} else {
-			refuse(w, http.StatusBadRequest, "body not readable")
+// admit lets through the bodies of those who know the secret.
+func (p *prosody) admit(next func(http.ResponseWriter, *http.Request, []byte)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			refuse(w, http.StatusMethodNotAllowed, "ask with POST")
+			return
 		}
-		return
+		if !bearer(r, p.secret) {
+			p.log.WarnContext(r.Context(), "backend: question with a wrong shared secret", "remote", r.RemoteAddr)
+			w.Header().Set("WWW-Authenticate", `Bearer realm="trunkline"`)
+			refuse(w, http.StatusUnauthorized, "wrong shared secret")
+			return
+		}
+		if body, ok := readBody(w, r, maxBody); ok {
+			next(w, r, body)
+		}
 	}
+}
+
+func (p *prosody) verify(w http.ResponseWriter, r *http.Request, body []byte) {
 	q, err := parseQuestion(body)
 	if err != nil {
 		p.log.WarnContext(r.Context(), "backend: malformed question", "error", err)
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	result := p.answer(r.Context(), q)
-	p.log.DebugContext(r.Context(), "backend: answered", "op", q.Op, "user", q.User, "host", q.Host, "result", string(result))
-	reply(w, http.StatusOK, map[string]answer{"result": result})
+	asked := Question{Front: "prosody", Address: q.Address, User: q.User, Host: q.Host, Secret: string(q.Secret)}
+	answer := map[string]string{}
+	if q.Op == opExists {
+		answer["result"] = string(p.core.Exists(r.Context(), asked))
+	} else {
+		result := p.core.Auth(r.Context(), asked)
+		answer["result"] = string(result.Answer)
+		if result.Answer == Yes {
+			answer["account"], answer["session"], answer["credential"] = result.Account, result.Session, result.Credential
+		}
+	}
+	p.log.DebugContext(r.Context(), "backend: answered", "op", q.Op, "user", q.User, "host", q.Host, "result", answer["result"])
+	reply(w, http.StatusOK, answer)
 }
 
-func (p *prosody) answer(ctx context.Context, q question) answer {
-	if !strings.EqualFold(q.Host, p.domain) {
-		p.log.WarnContext(ctx, "backend: question about another host", "host", q.Host, "domain", p.domain)
-		return no
+func (p *prosody) revocations(w http.ResponseWriter, r *http.Request, body []byte) {
+	after, err := parseAfter(body)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
 	}
-	return p.asker.ask(ctx, func(ctx context.Context) (bool, error) {
-		if q.Op == opExists {
-			return p.verifier.Exists(ctx, q.User)
-		}
-		return p.verifier.Verify(ctx, q.User, string(q.Secret))
-	})
+	ctx, cancel := context.WithTimeout(r.Context(), thinkTime)
+	defer cancel()
+	ended, last, err := p.feed.Feed(ctx, after, feedPage)
+	if err != nil {
+		p.log.WarnContext(ctx, "backend: what ended cannot be told now", "error", err)
+		refuse(w, http.StatusServiceUnavailable, "cannot tell now")
+		return
+	}
+	if ended == nil {
+		ended = []Ended{}
+	}
+	reply(w, http.StatusOK, struct {
+		Seq   int64   `json:"seq"`
+		Ended []Ended `json:"ended"`
+	}{last, ended})
 }
 
 const (
@@ -102,32 +149,19 @@ const (
 
 // question is the body of a request.
 type question struct {
-	Op     string   `json:"op"`
-	User   string   `json:"user"`
-	Host   string   `json:"host"`
-	Secret password `json:"secret,omitempty"`
+	Op      string   `json:"op"`
+	User    string   `json:"user"`
+	Host    string   `json:"host"`
+	Secret  password `json:"secret,omitempty"`
+	Address string   `json:"address,omitempty"`
 }
-
-// password does not show itself in logs or errors.
-type password string
-
-func (password) String() string       { return "[redacted]" }
-func (password) GoString() string     { return "[redacted]" }
-func (password) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // parseQuestion reads a body. Its errors do not quote the body. Whether a
 // password can be right is not its question: a silly one is simply wrong.
 func parseQuestion(body []byte) (question, error) {
 	var q question
-	if !utf8.Valid(body) {
-		return q, errors.New("the body is not UTF-8")
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	if err := d.Decode(&q); err != nil {
-		return question{}, errors.New("the body is not a JSON object of strings")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return question{}, errors.New("there is something after the JSON object")
+	if err := parseObject(body, &q); err != nil {
+		return question{}, err
 	}
 	for name, value := range map[string]string{"user": q.User, "host": q.Host} {
 		if value == "" || len(value) > maxPart {
@@ -145,13 +179,29 @@ func parseQuestion(body []byte) (question, error) {
 	return q, nil
 }
 
-func refuse(w http.ResponseWriter, status int, message string) {
-	reply(w, status, map[string]string{"error": message})
+// parseAfter reads the body of a question for what ended.
+func parseAfter(body []byte) (int64, error) {
+	var q struct{ After *int64 }
+	if err := parseObject(body, &q); err != nil {
+		return 0, err
+	}
+	if q.After == nil || *q.After < -1 {
+		return 0, errors.New(`"after" must be a whole number from -1`)
+	}
+	return *q.After, nil
 }
 
-func reply(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the caller has gone: nobody to tell
+// parseObject reads one JSON object and nothing after it.
+func parseObject(body []byte, into any) error {
+	if !utf8.Valid(body) {
+		return errors.New("the body is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if err := d.Decode(into); err != nil {
+		return errors.New("the body is not the JSON object that is expected here")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is something after the JSON object")
+	}
+	return nil
 }

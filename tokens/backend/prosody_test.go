@@ -22,8 +22,12 @@ import (
 // people is a Verifier that knows alice and her password.
 type people struct{ err error }
 
-func (p people) Verify(_ context.Context, username, secret string) (bool, error) {
-	return username == "alice" && secret == "right", p.err
+func (p people) Check(_ context.Context, service, username, secret, front, from string) (
+	ok bool, reason, account, session, credential string, err error) {
+	if service == "xmpp" && username == "alice" && secret == "right" {
+		return true, "ok", "1", "", "c1", p.err
+	}
+	return false, "unknown_secret", "", "", "", p.err
 }
 
 func (p people) Exists(_ context.Context, username string) (bool, error) {
@@ -31,6 +35,14 @@ func (p people) Exists(_ context.Context, username string) (bool, error) {
 }
 
 const shared = "a shared secret"
+
+// ask is a front over this verifier.
+func ask(t *testing.T, v Verifier, feed Feed, log *slog.Logger) http.Handler {
+	t.Helper()
+	core, err := NewCore(CoreConfig{Verifier: v, Domain: "Social.Example", Log: log})
+	require.NoError(t, err)
+	return Prosody(core, feed, []byte(shared), log)
+}
 
 func post(body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/verify", strings.NewReader(body))
@@ -45,7 +57,7 @@ func serve(h http.Handler, r *http.Request) (status int, body string) {
 }
 
 func TestAnswers(t *testing.T) {
-	h := Prosody(people{}, "Social.Example", []byte(shared), nil)
+	h := ask(t, people{}, nil, nil)
 	for name, tc := range map[string]struct{ body, want string }{
 		"right":          {`{"op":"auth","user":"alice","host":"social.example","secret":"right"}`, "yes"},
 		"wrong":          {`{"op":"auth","user":"alice","host":"social.example","secret":"left"}`, "no"},
@@ -59,12 +71,16 @@ func TestAnswers(t *testing.T) {
 	} {
 		status, body := serve(h, post(tc.body))
 		require.Equal(t, http.StatusOK, status, name)
-		require.JSONEq(t, `{"result":"`+tc.want+`"}`, body, name)
+		want := `{"result":"` + tc.want + `"}`
+		if name == "right" {
+			want = `{"result":"yes","account":"1","session":"","credential":"c1"}`
+		}
+		require.JSONEq(t, want, body, name)
 	}
 }
 
 func TestRefusals(t *testing.T) {
-	h := Prosody(people{}, "social.example", []byte(shared), nil)
+	h := ask(t, people{}, nil, nil)
 	const good = `{"op":"auth","user":"alice","host":"social.example","secret":"right"}`
 	for name, tc := range map[string]struct {
 		body   string
@@ -104,7 +120,9 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestEmptySharedSecretLetsNobodyIn(t *testing.T) {
-	h := Prosody(people{}, "social.example", nil, nil)
+	core, err := NewCore(CoreConfig{Verifier: people{}, Domain: "social.example"})
+	require.NoError(t, err)
+	h := Prosody(core, nil, nil, nil)
 	for _, header := range []string{"", "Bearer ", "Bearer  "} {
 		r := post(`{"op":"exists","user":"alice","host":"social.example"}`)
 		r.Header.Set("Authorization", header)
@@ -114,7 +132,7 @@ func TestEmptySharedSecretLetsNobodyIn(t *testing.T) {
 }
 
 func TestTroubleIsUnknown(t *testing.T) {
-	h := Prosody(people{err: errors.New("the database is away")}, "social.example", []byte(shared), nil)
+	h := ask(t, people{err: errors.New("the database is away")}, nil, nil)
 	for _, op := range []string{`"auth","secret":"right"`, `"exists"`} {
 		status, body := serve(h, post(`{"op":`+op+`,"user":"alice","host":"social.example"}`))
 		require.Equal(t, http.StatusOK, status)
@@ -124,8 +142,7 @@ func TestTroubleIsUnknown(t *testing.T) {
 
 func TestPasswordIsNotLogged(t *testing.T) {
 	var log bytes.Buffer
-	h := Prosody(people{err: errors.New("trouble")}, "social.example", []byte(shared),
-		slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	h := ask(t, people{err: errors.New("trouble")}, nil, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	for _, body := range []string{
 		`{"op":"auth","user":"alice","host":"social.example","secret":"s3cr3t-pw"}`,
 		`{"op":"auth","user":"alice","host":"other.example","secret":"s3cr3t-pw"}`,
@@ -146,9 +163,10 @@ func TestPasswordIsNotLogged(t *testing.T) {
 // stuck is a Verifier that does not even look at its context.
 type stuck struct{ free chan struct{} }
 
-func (s stuck) Verify(context.Context, string, string) (bool, error) {
+func (s stuck) Check(context.Context, string, string, string, string, string) (
+	ok bool, reason, account, session, credential string, err error) {
 	<-s.free
-	return true, nil
+	return true, "ok", "", "", "", nil
 }
 
 func (s stuck) Exists(context.Context, string) (bool, error) {
@@ -161,8 +179,8 @@ func (s stuck) Exists(context.Context, string) (bool, error) {
 func TestStuckVerifier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := stuck{free: make(chan struct{})}
-		h := Prosody(s, "social.example", []byte(shared), nil)
-		ask := func() string {
+		h := ask(t, s, nil, nil)
+		question := func() string {
 			status, body := serve(h, post(`{"op":"auth","user":"alice","host":"social.example","secret":"x"}`))
 			require.Equal(t, http.StatusOK, status)
 			return body
@@ -170,10 +188,10 @@ func TestStuckVerifier(t *testing.T) {
 		began := time.Now()
 		var wg sync.WaitGroup
 		for range maxAsking {
-			wg.Go(func() { require.JSONEq(t, `{"result":"unknown"}`, ask()) })
+			wg.Go(func() { require.JSONEq(t, `{"result":"unknown"}`, question()) })
 		}
 		synctest.Wait()
-		require.JSONEq(t, `{"result":"unknown"}`, ask())
+		require.JSONEq(t, `{"result":"unknown"}`, question())
 		require.Zero(t, time.Since(began), "one too many is told at once")
 		wg.Wait()
 		require.Equal(t, thinkTime, time.Since(began))
@@ -181,7 +199,7 @@ func TestStuckVerifier(t *testing.T) {
 
 		close(s.free)
 		synctest.Wait()
-		require.JSONEq(t, `{"result":"yes"}`, ask())
+		require.JSONEq(t, `{"result":"yes","account":"","session":"","credential":""}`, question())
 	})
 }
 
