@@ -35,8 +35,8 @@ func Files() fs.FS {
 	return sub
 }
 
-// Manifest maps the logical names "panel.js", "panel.css", "callback.js" and "embed.js" to the published file names.
-// A page refers to "/assets/" + Manifest()["panel.js"].
+// Manifest maps the logical names "panel.js", "panel.css", "devices.js", "callback.js" and "embed.js" to the published
+// file names. A page refers to "/assets/" + Manifest()["panel.js"]; the panel itself loads devices.js when it is wanted.
 func Manifest() map[string]string {
 	return maps.Clone(manifest())
 }

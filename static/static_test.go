@@ -34,7 +34,7 @@ func packedSize(t *testing.T, body []byte) int {
 func TestManifestNamesWhatIsThere(t *testing.T) {
 	names := static.Manifest()
 	hashed := regexp.MustCompile(`^[a-z]+-[0-9a-f]{10}\.(js|css|txt)$`)
-	for _, logical := range []string{"panel.js", "panel.css", "callback.js", "licences.txt"} {
+	for _, logical := range []string{"panel.js", "panel.css", "devices.js", "callback.js", "licences.txt"} {
 		assert.Regexp(t, hashed, names[logical], logical)
 	}
 	assert.Equal(t, "embed.js", names["embed.js"])
@@ -54,8 +54,8 @@ func TestManifestNamesWhatIsThere(t *testing.T) {
 	assert.Equal(t, want, have, "dist holds the manifest's files and no stale ones")
 }
 
-// The budgets of the front end. A page that embeds the chat pays the first on every load and the second once, when
-// the person opens it.
+// The budgets of the front end. A page that embeds the chat pays the first on every load, the second once, when the
+// person opens it, and the third when they open "Apps & devices".
 func TestSizeBudgets(t *testing.T) {
 	names := static.Manifest()
 	read := func(name string) []byte {
@@ -66,9 +66,19 @@ func TestSizeBudgets(t *testing.T) {
 	}
 	launcher := packedSize(t, static.EmbedJS("https://chat.some-rather-long-name.example.org"))
 	panel := packedSize(t, read(names["panel.js"])) + packedSize(t, read(names["panel.css"]))
-	t.Logf("gzip: launcher %d B, panel %d B", launcher, panel)
+	devices := packedSize(t, read(names["devices.js"]))
+	t.Logf("gzip: launcher %d B, panel %d B, devices %d B", launcher, panel, devices)
 	assert.LessOrEqual(t, launcher, 3*1024, "launcher")
 	assert.LessOrEqual(t, panel, 60*1024, "panel, script and style")
+	assert.LessOrEqual(t, devices, 12*1024, "apps and devices, script and style")
+}
+
+// The panel asks for the page that it loads later by the name under which that is published.
+func TestPanelKnowsTheNameOfWhatItLoadsLater(t *testing.T) {
+	names := static.Manifest()
+	panel, err := fs.ReadFile(static.Files(), names["panel.js"])
+	require.NoError(t, err)
+	assert.Contains(t, string(panel), `"./`+names["devices.js"]+`"`)
 }
 
 func TestCompressedFormsHoldTheSameBytes(t *testing.T) {

@@ -9,100 +9,22 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
-import { build, transform } from "esbuild";
+import { bundle, bundleLater, root } from "./bundle.mjs";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, "..", "..");
 const dist = join(root, "static", "dist");
 
-// What is built: the logical name, where it starts, and whether its published name carries a hash. The launcher
-// keeps its name because the page that loads it is not ours to rewrite.
+// What is built: the logical name, where it starts, whether its published name carries a hash, and whether the panel
+// loads it later: then it comes first, because the panel holds its name. The launcher keeps its name because the page
+// that loads it is not ours to rewrite.
 const outputs = [
+  { name: "devices.js", entry: "src/devices/page.tsx", hashed: true, later: true },
   { name: "panel.js", entry: "src/main.tsx", hashed: true },
   { name: "panel.css", entry: "src/css/panel.css", hashed: true },
   { name: "callback.js", entry: "src/callback.ts", hashed: true },
   { name: "embed.js", entry: "src/launcher/embed.ts", hashed: false },
 ];
-
-// A style sheet that a script imports becomes a minified string: the launcher puts it into a shadow root.
-const styleAsText = {
-  name: "style-as-text",
-  setup(setup) {
-    setup.onLoad({ filter: /launcher[/\\]\w+\.css$/ }, async ({ path }) => {
-      const { code } = await transform(readFileSync(path, "utf8"), { loader: "css", minify: true, target: common.target });
-      return { contents: code.trim(), loader: "text" };
-    });
-  },
-};
-
-// Parts of strophe.js that no stream of ours reaches: the gateway offers a WebSocket and PLAIN, one tab holds the
-// stream, and what must survive a reload has our own store. Their classes and functions are emptied, and what only they
-// used falls away with them. One that is not found fails the build, so that an update cannot pass unseen.
-const unusedClasses = [
-  "Bosh", "Request", "WorkerWebsocket", "StreamManagementMirror", "MemoryStorageBackend", "SessionStorageBackend",
-  "SASLAnonymous", "SASLExternal", "SASLOAuthBearer", "SASLXOAuth2", "SASLSHA1", "SASLSHA256", "SASLSHA384", "SASLSHA512", "Stanza",
-];
-const unusedFunctions = [
-  "createHtml", "createFromHtmlElement", "validTag", "validAttribute", "validCSS", "addCookies", "escapeNode", "unescapeNode", "stripWhitespace",
-  "xorArrayBuffers", "base64ToArrayBuf",
-];
-
-const leanStrophe = {
-  name: "lean-strophe",
-  setup(setup) {
-    setup.onLoad({ filter: /strophe\.esm\.js$/ }, ({ path }) => {
-      let contents = readFileSync(path, "utf8");
-      const empty = (kind, names, head, end) => {
-        for (const name of names) {
-          const whole = new RegExp(`^${kind} ${name}${head} \\{\\n[^]*?^\\}$`, "m");
-          if (!whole.test(contents)) throw new Error(`strophe.js: no ${kind} ${name}`);
-          contents = contents.replace(whole, `${kind} ${name}${end}`);
-        }
-      };
-      empty("class", unusedClasses, "(?: extends \\w+)?", " {}");
-      empty("function", unusedFunctions, "\\([\\w, ]*\\)", "() {}");
-      contents = contents.replace(/^globalThis\.\$?\w+ = [\w$.]+;$/gm, ""); // nothing of it is for other scripts
-      return { contents, loader: "js" };
-    });
-  },
-};
-
-const common = {
-  absWorkingDir: root,
-  bundle: true,
-  write: false,
-  minify: true,
-  charset: "utf8",
-  legalComments: "none",
-  target: ["es2022", "chrome111", "firefox115", "safari16.4"],
-  jsx: "automatic",
-  jsxImportSource: "preact",
-  define: { "process.env.NODE_ENV": '"production"' },
-  logLevel: "warning",
-  plugins: [styleAsText, leanStrophe],
-};
-
-/** One bundle as bytes; the packages it took code from are added to packages. */
-async function bundle({ entry }, packages) {
-  const result = await build({
-    ...common,
-    entryPoints: [join(here, entry)],
-    format: "iife",
-    outdir: "out",
-    metafile: true,
-  });
-  if (result.outputFiles.length !== 1) {
-    throw new Error(`${entry}: expected one file, got ${result.outputFiles.map((f) => relative(root, f.path))}`);
-  }
-  for (const input of Object.keys(result.metafile.inputs)) {
-    const match = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);
-    if (match) packages.add(match[1]);
-  }
-  return Buffer.from(result.outputFiles[0].contents);
-}
 
 /** The licence texts of the packages that the bundles contain: they ask to be handed on with every copy. */
 function licences(packages) {
@@ -148,7 +70,11 @@ async function write(dir) {
   const report = [];
   const packages = new Set();
   const built = [];
-  for (const output of outputs) built.push([output, await bundle(output, packages)]);
+  for (const output of outputs) {
+    const later = built.find(([{ name }]) => name === "devices.js");
+    const define = later ? { DEVICES_FILE: JSON.stringify(`./${published(...later)}`) } : {};
+    built.push([output, await (output.later ? bundleLater(output.entry, packages) : bundle(output.entry, packages, { define }))]);
+  }
   built.push([{ name: "licences.txt", hashed: true }, licences(packages)]);
   for (const [output, bytes] of built) {
     const name = published(output, bytes);

@@ -44,12 +44,14 @@ export interface ImportReport {
   readonly items: readonly ImportItem[];
 }
 
+export type Json = Record<string, unknown>;
+
 const str = (v: unknown): string => (typeof v === "string" ? v : "");
 const num = (v: unknown): number => (typeof v === "number" && Number.isFinite(v) ? v : 0);
-const rec = (v: unknown): Record<string, unknown> => (isRecord(v) ? v : {});
+const rec = (v: unknown): Json => (isRecord(v) ? v : {});
 const list = (v: unknown): unknown[] => (Array.isArray(v) ? v : []);
 
-function result<T>(a: Answer, read: (json: Record<string, unknown>) => T | null): Result<T> {
+function result<T>(a: Answer, read: (json: Json) => T | null): Result<T> {
   if (a.status >= 200 && a.status < 300) {
     const value = read(rec(a.json));
     if (value !== null) return { ok: true, value };
@@ -78,7 +80,7 @@ function readConsent(v: unknown): Consent {
   };
 }
 
-function readSession(json: Record<string, unknown>): SessionInfo | null {
+function readSession(json: Json): SessionInfo | null {
   const a = rec(json["account"]);
   const i = rec(json["instance"]);
   const jid = bare(str(json["jid"]));
@@ -125,6 +127,9 @@ function webUrl(v: unknown): string {
   return /^https?:\/\//i.test(s) ? s : "";
 }
 
+/** Asks the server for something and reads the answer by `read`, which gives null for what makes no sense. */
+export type Ask = <T>(method: string, path: string, read: (json: Json) => T | null, body?: unknown) => Promise<Result<T>>;
+
 export class Api {
   readonly #env: Env;
 
@@ -132,40 +137,40 @@ export class Api {
     this.#env = env;
   }
 
-  async session(): Promise<Result<SessionInfo>> {
-    return result(await this.#env.request("GET", "/api/v1/session"), readSession);
+  ask: Ask = async (method, path, read, body) => result(await this.#env.request(method, path, body), read);
+
+  session(): Promise<Result<SessionInfo>> {
+    return this.ask("GET", "/api/v1/session", readSession);
   }
 
   /** A fresh temporary password; each is good for one stream. */
-  async credentials(): Promise<Result<Credentials>> {
-    return result(await this.#env.request("POST", "/api/v1/credentials"), (j) => {
+  credentials(): Promise<Result<Credentials>> {
+    return this.ask("POST", "/api/v1/credentials", (j) => {
       const c = { jid: bare(str(j["jid"])), password: str(j["password"]), websocketUrl: str(j["websocket_url"]) };
       return c.jid && c.password ? c : null;
     });
   }
 
-  async consent(): Promise<Result<Consent>> {
-    return result(await this.#env.request("GET", "/api/v1/consent"), readConsent);
+  consent(): Promise<Result<Consent>> {
+    return this.ask("GET", "/api/v1/consent", readConsent);
   }
 
-  async saveConsent(c: Pick<Consent, "presence" | "typing" | "receipts">): Promise<Result<Consent>> {
+  saveConsent(c: Pick<Consent, "presence" | "typing" | "receipts">): Promise<Result<Consent>> {
     const body = { presence: c.presence, typing: c.typing, receipts: c.receipts, text_version: CONSENT_TEXT_VERSION };
-    return result(await this.#env.request("PUT", "/api/v1/consent", body), readConsent);
+    return this.ask("PUT", "/api/v1/consent", readConsent, body);
   }
 
-  async follows(cursor: string): Promise<Result<FollowPage>> {
+  follows(cursor: string): Promise<Result<FollowPage>> {
     const path = `/api/v1/follows${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`;
-    return result(await this.#env.request("GET", path), (j) => ({ people: list(j["people"]).flatMap(readFollow), next: str(j["next"]) }));
+    return this.ask("GET", path, (j) => ({ people: list(j["people"]).flatMap(readFollow), next: str(j["next"]) }));
   }
 
-  async startImport(key: string, people: readonly { id: string; subscribe: boolean }[]): Promise<Result<{ id: string; total: number }>> {
-    return result(await this.#env.request("POST", "/api/v1/imports", { key, people }), (j) =>
-      str(j["id"]) ? { id: str(j["id"]), total: num(j["total"]) } : null,
-    );
+  startImport(key: string, people: readonly { id: string; subscribe: boolean }[]): Promise<Result<{ id: string; total: number }>> {
+    return this.ask("POST", "/api/v1/imports", (j) => (str(j["id"]) ? { id: str(j["id"]), total: num(j["total"]) } : null), { key, people });
   }
 
-  async importReport(id: string): Promise<Result<ImportReport>> {
-    return result(await this.#env.request("GET", `/api/v1/imports/${encodeURIComponent(id)}`), (j) => ({
+  importReport(id: string): Promise<Result<ImportReport>> {
+    return this.ask("GET", `/api/v1/imports/${encodeURIComponent(id)}`, (j) => ({
       id,
       total: num(j["total"]),
       done: num(j["done"]),
@@ -174,11 +179,11 @@ export class Api {
     }));
   }
 
-  async handoff(code: string): Promise<Result<true>> {
-    return result(await this.#env.request("POST", "/auth/handoff", { code }), () => true as const);
+  handoff(code: string): Promise<Result<true>> {
+    return this.ask("POST", "/auth/handoff", () => true as const, { code });
   }
 
-  async logout(): Promise<Result<true>> {
-    return result(await this.#env.request("POST", "/auth/logout"), () => true as const);
+  logout(): Promise<Result<true>> {
+    return this.ask("POST", "/auth/logout", () => true as const);
   }
 }

@@ -6,7 +6,7 @@
  * in any order; those that make no sense in the current state do nothing.
  */
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import { Api } from "./api.ts";
+import { Api, type Ask } from "./api.ts";
 import { Chat, type MakeTransport } from "./chat.ts";
 import type { Env } from "./env.ts";
 import { Follows } from "./follows.ts";
@@ -69,8 +69,12 @@ export interface Actions {
   /** Leaves the people step (skip, or done) for the list. */
   leavePeople(): void;
 
-  /** Back to the list, to settings, to the people step. */
-  go(to: Extract<ScreenKind, "list" | "settings" | "people">): void;
+  /** Back to the list, to settings, to the people step, to the device passwords. */
+  go(to: Extract<ScreenKind, "list" | "settings" | "people" | "devices">): void;
+  /** For a page with matters of its own: asks the server. Who is told to be signed out is signed out here as well. */
+  readonly ask: Ask;
+  /** Sets State.notice. */
+  tell(notice: string): void;
   search(query: string): void;
   /** Opens a conversation with anyone in the list. */
   open(jid: string): void;
@@ -213,16 +217,22 @@ class Core implements Actions {
     this.#show({ kind: "list" });
   };
 
-  go = (to: "list" | "settings" | "people"): void => {
+  go = (to: "list" | "settings" | "people" | "devices"): void => {
     const { account, consent } = this.#cell.state;
     if (!account || !consent.decided) return;
     const { presence, typing, receipts } = consent;
     if (to === "settings") {
-      this.#notice("");
+      this.tell("");
       this.draftConsent({ presence, typing, receipts });
     }
     if (to === "people") this.#people();
     this.#show({ kind: to });
+  };
+
+  ask: Ask = async (...question) => {
+    const r = await this.#api.ask(...question);
+    if (!r.ok && (r.why === "signed-out" || r.why === "again")) this.#session.refused(r);
+    return r;
   };
 
   search = (query: string): void => this.#cell.change((s) => ({ ...s, query }));
@@ -256,14 +266,18 @@ class Core implements Actions {
   draft = (jid: string, text: string): void => this.#chat?.draft(jid, text);
 
   send = (jid: string, text: string): void => {
-    if (this.#chat?.say(jid, text) === false) this.#notice("This message is too long.");
+    if (this.#chat?.say(jid, text) === false) this.tell("This message is too long.");
   };
 
   retry = (jid: string, key: string): void => this.#chat?.settle(jid, key, true);
   discard = (jid: string, key: string): void => this.#chat?.settle(jid, key, false);
   loadOlder = (jid: string): void => void this.#chat?.history.older(jid);
   fillGap = (jid: string, key: string): void => void this.#chat?.history.gap(jid, key);
-  dismiss = (): void => this.#notice("");
+  tell = (notice: string): void => {
+    this.#cell.change((s) => (s.notice === notice ? s : { ...s, notice }));
+  };
+
+  dismiss = (): void => this.tell("");
 
   async #saveConsent(): Promise<void> {
     const first = this.#cell.state.screen.kind === "consent";
@@ -298,14 +312,10 @@ class Core implements Actions {
     chat?.stop();
   }
 
-  #notice(notice: string): void {
-    this.#cell.change((s) => (s.notice === notice ? s : { ...s, notice }));
-  }
-
   #show(screen: Screen): void {
     const s = this.#cell.state;
     if (s.screen.kind === "settings" && screen.kind !== "settings" && !s.consentDraft.saving && !isSaved(s)) {
-      this.#notice("Your choice in the settings was not saved.");
+      this.tell("Your choice in the settings was not saved.");
     }
     this.#cell.change((now) => show(now, screen));
   }

@@ -77,7 +77,8 @@ export type Screen =
   | { readonly kind: "people" }
   | { readonly kind: "list" }
   | { readonly kind: "conversation"; readonly jid: string }
-  | { readonly kind: "settings" };
+  | { readonly kind: "settings" }
+  | { readonly kind: "devices" };
 
 export type ScreenKind = Screen["kind"];
 

@@ -6,6 +6,7 @@ import type { ScreenKind, State } from "../state.ts";
 import { ConnectionLine, connectionWords } from "./connection.tsx";
 import { ConversationView } from "./conversation.tsx";
 import { PeopleView } from "./list.tsx";
+import { Later } from "./later.tsx";
 import { Loading, LoginError, LoginPending, ServerDown, SignedOut } from "./login.tsx";
 import { Empty, Heading, IconButton, Problem } from "./parts.tsx";
 import { PeoplePicker } from "./people.tsx";
@@ -64,7 +65,19 @@ function Pane({ state, actions }: Props): JSX.Element {
       );
     }
     case "settings":
-      return <SettingsView state={state} onChange={actions.draftConsent} onSave={actions.saveConsent} onSignOut={actions.signOut} onBack={() => actions.go("list")} />;
+      return (
+        <SettingsView
+          state={state} onChange={actions.draftConsent} onSave={actions.saveConsent} onDevices={() => actions.go("devices")}
+          onSignOut={actions.signOut} onBack={() => actions.go("list")}
+        />
+      );
+    case "devices":
+      return (
+        <Later
+          address={state.account?.jid ?? ""} offline={state.connection.kind === "offline"} ask={actions.ask} tell={actions.tell}
+          onBack={() => actions.go("settings")}
+        />
+      );
     default: // only seen where there is room for two
       return state.contacts.size + state.conversations.size > 0
         ? <Empty icon="bubbles" title="Your chats"><p>Choose somebody on the side to read and write.</p></Empty>
@@ -72,13 +85,14 @@ function Pane({ state, actions }: Props): JSX.Element {
   }
 }
 
-/** Coming back to the list, the focus returns to the row that one left from. */
+/** Coming back to the list or to the settings, the focus returns to what one left from. */
 function useComingBack(kind: ScreenKind): void {
   const before = useRef(kind);
   useEffect(() => {
-    if (kind === "list" && before.current !== "list" && document.hasFocus()) {
-      const row = document.querySelector<HTMLElement>(".list .virtual [tabindex='0']");
-      (row ?? document.querySelector<HTMLElement>(".list [data-focus]"))?.focus();
+    if (kind !== before.current && document.hasFocus()) {
+      const find = (what: string): HTMLElement | null => document.querySelector(what);
+      if (kind === "list") (find(".list .virtual [tabindex='0']") ?? find(".list [data-focus]"))?.focus();
+      if (kind === "settings" && before.current === "devices") find("[data-devices]")?.focus();
     }
     before.current = kind;
   }, [kind]);
@@ -140,7 +154,7 @@ function useEscape(onClose: Props["onClose"]): void {
 /** Whether nothing but the first steps has been shown since the login. */
 function useFirstRun(kind: ScreenKind): boolean {
   const chatted = useRef(false);
-  if (kind === "list" || kind === "conversation" || kind === "settings") chatted.current = true;
+  if (kind === "list" || kind === "conversation" || kind === "settings" || kind === "devices") chatted.current = true;
   if (kind === "signed-out" || kind === "address") chatted.current = false;
   return !chatted.current;
 }
@@ -166,7 +180,7 @@ export function Panel(props: Props): JSX.Element {
   useEscape(onClose);
   useOpening(state.host.open);
   const first = useFirstRun(state.screen.kind);
-  const chatting = ["list", "conversation", "settings", "people"].includes(state.screen.kind);
+  const chatting = ["list", "conversation", "settings", "devices", "people"].includes(state.screen.kind);
   return (
     <div class="panel" data-screen={state.screen.kind}>
       <div class="top">

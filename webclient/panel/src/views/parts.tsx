@@ -85,6 +85,27 @@ export function Heading({ children, focus = true, class: extra }: HeadingProps):
   return <h1 ref={ref} tabIndex={-1} class={extra} data-focus>{children}</h1>;
 }
 
+interface SidePageProps {
+  title: string;
+  /** Where the arrow leads. */
+  back: string;
+  onBack: () => void;
+  children: ComponentChildren;
+}
+
+/** A page beside the list. When its title changes, it is a new page to who hears it: the focus goes to the heading. */
+export function SidePage({ title, back, onBack, children }: SidePageProps): JSX.Element {
+  return (
+    <section class="settings" aria-label={title}>
+      <header class="bar">
+        <IconButton icon="back" label={back} onClick={onBack} class="flip" />
+        <div class="bar-title"><Heading key={title}>{title}</Heading></div>
+      </header>
+      <div class="settings-body">{children}</div>
+    </section>
+  );
+}
+
 interface EmptyProps {
   icon: IconName;
   title: string;

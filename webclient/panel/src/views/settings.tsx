@@ -4,13 +4,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type ConsentDraft, isSaved, type State } from "../state.ts";
 import { ConsentForm } from "./consent.tsx";
 import { Icon } from "./icons.tsx";
-import { Avatar, Heading, IconButton, Name } from "./parts.tsx";
+import { Avatar, Name, SidePage } from "./parts.tsx";
 import { Address } from "./steps.tsx";
 import { date } from "./words.ts";
 
 export interface SettingsActions {
   onChange: (change: Partial<Pick<ConsentDraft, "presence" | "typing" | "receipts">>) => void;
   onSave: () => void;
+  onDevices: () => void;
   onSignOut: () => void;
   onBack: () => void;
 }
@@ -30,37 +31,34 @@ interface Props extends SettingsActions {
   state: Pick<State, "account" | "consent" | "consentDraft">;
 }
 
-export function SettingsView({ state, onChange, onSave, onSignOut, onBack }: Props): JSX.Element {
+export function SettingsView({ state, onChange, onSave, onDevices, onSignOut, onBack }: Props): JSX.Element {
   const { account, consent, consentDraft } = state;
   const name = account?.displayName || account?.username || "";
   const same = isSaved(state);
   const saved = useSaved(consentDraft);
   return (
-    <section class="settings" aria-label="Settings">
-      <header class="bar">
-        <IconButton icon="back" label="Back to your chats" onClick={onBack} class="flip" />
-        <div class="bar-title"><Heading>Settings</Heading></div>
-      </header>
-      <div class="settings-body">
-        {account && (
-          <div class="card">
-            <div class="card-who">
-              <Avatar src={account.avatar} name={name} seed={account.jid} />
-              <span class="who"><Name>{name}</Name><span class="sub"><bdi dir="ltr">@{account.acct}</bdi></span></span>
-            </div>
-            <Address jid={account.jid} />
+    <SidePage title="Settings" back="Back to your chats" onBack={onBack}>
+      {account && (
+        <div class="card">
+          <div class="card-who">
+            <Avatar src={account.avatar} name={name} seed={account.jid} />
+            <span class="who"><Name>{name}</Name><span class="sub"><bdi dir="ltr">@{account.acct}</bdi></span></span>
           </div>
-        )}
-        <h2>What others may see</h2>
-        <ConsentForm draft={consentDraft} action="Save" onChange={onChange} onSave={onSave} />
-        <p class="saved" role="status">
-          {same && saved && <><Icon name="check" size={16} />Saved. It holds from now on.</>}
-          {same && !saved && consent.changedAt && <>You chose this on {date(Date.parse(consent.changedAt))}.</>}
-        </p>
-        <h2>This browser</h2>
-        <p>Signing out removes your chats from this browser. They stay on your server and come back when you log in.</p>
-        <button type="button" class="plain bordered" onClick={onSignOut}><Icon name="out" size={18} />Sign out</button>
-      </div>
-    </section>
+          <Address jid={account.jid} />
+        </div>
+      )}
+      <h2>What others may see</h2>
+      <ConsentForm draft={consentDraft} action="Save" onChange={onChange} onSave={onSave} />
+      <p class="saved" role="status">
+        {same && saved && <><Icon name="check" size={16} />Saved. It holds from now on.</>}
+        {same && !saved && consent.changedAt && <>You chose this on {date(Date.parse(consent.changedAt))}.</>}
+      </p>
+      <h2>Other apps</h2>
+      <p>Use this account in a chat app on your phone or computer.</p>
+      <button type="button" class="plain bordered" data-devices onClick={onDevices}><Icon name="tab" size={18} />Apps & devices</button>
+      <h2>This browser</h2>
+      <p>Signing out removes your chats from this browser. They stay on your server and come back when you log in.</p>
+      <button type="button" class="plain bordered" onClick={onSignOut}><Icon name="out" size={18} />Sign out</button>
+    </SidePage>
   );
 }
