@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 	"static":                          {},
 	"tokens":                          {"internal/sqldb"},
 	"tokens/backend":                  {},
+	"tokens/backend/ldap":             {"tokens/backend"},
 	"webclient":                       {"internal/sqldb", "static", "webclient/mastodon"},
 	"webclient/mastodon":              {},
 	"webclient/mastodon/mastodontest": {},

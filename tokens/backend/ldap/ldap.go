@@ -22,6 +22,7 @@ import (
 type Core interface {
 	Auth(ctx context.Context, q backend.Question) backend.Result
 	Exists(ctx context.Context, q backend.Question) backend.Answer
+	Record(e backend.Event)
 }
 
 var _ Core = (*backend.Core)(nil)
@@ -56,13 +57,10 @@ const (
 // each level.
 func init() { ber.MaxNestingDepth = maxNesting }
 
-// Config is what a Server needs. Core, Domain, Base, ServiceDN and
+// Config is what a Server needs. Core, Base, ServiceDN and
 // ServiceSecret are required.
 type Config struct {
 	Core Core
-
-	// Domain is the XMPP domain that the people belong to.
-	Domain string
 
 	// Base is the DN above all people, such as "ou=people,dc=example,dc=org".
 	// ServiceDN is the account that may search, which is no person, and
@@ -82,16 +80,16 @@ type Config struct {
 
 // Server answers LDAP clients. Any goroutine may call any method.
 type Server struct {
-	core       Core
-	domain     string
-	baseText   string
-	base       *goldap.DN
-	serviceDN  *goldap.DN
-	secret     [sha256.Size]byte
-	tls        *tls.Config
-	requireTLS bool
-	now        func() time.Time
-	log        *slog.Logger
+	core        Core
+	baseText    string
+	serviceText string
+	base        *goldap.DN
+	serviceDN   *goldap.DN
+	secret      [sha256.Size]byte
+	tls         *tls.Config
+	requireTLS  bool
+	now         func() time.Time
+	log         *slog.Logger
 
 	panics atomic.Int64 // recovered; anything but zero is a bug
 
@@ -101,8 +99,8 @@ type Server struct {
 
 // New checks the configuration and returns a Server.
 func New(c Config) (*Server, error) {
-	if c.Core == nil || c.Domain == "" {
-		return nil, errors.New("ldap: no core or no domain given")
+	if c.Core == nil {
+		return nil, errors.New("ldap: no core given")
 	}
 	base, err := parseDN(c.Base)
 	if err != nil || len(base.RDNs) == 0 {
@@ -113,7 +111,7 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("ldap: the service account %q is not a distinguished name such as cn=service,dc=example,dc=org", c.ServiceDN)
 	}
 	s := &Server{
-		core: c.Core, domain: c.Domain, baseText: c.Base, base: base, serviceDN: service,
+		core: c.Core, baseText: c.Base, base: base, serviceText: c.ServiceDN, serviceDN: service,
 		secret: sha256.Sum256(c.ServiceSecret), requireTLS: c.RequireTLS, now: c.Now, log: c.Log,
 	}
 	_, person := s.person(service)
