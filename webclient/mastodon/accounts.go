@@ -25,6 +25,7 @@ type Account struct {
 	Bot         bool
 	Suspended   bool
 	Moved       bool
+	Memorial    bool
 }
 
 // Field is one row of a profile's table.
@@ -39,6 +40,7 @@ func (a Account) Local() bool { return !strings.Contains(a.Acct, "@") }
 // seen is what go-mastodon's Account leaves out.
 type seen struct {
 	Suspended bool `json:"suspended"`
+	Memorial  bool `json:"memorial"`
 }
 
 func newAccount(a *mastodon.Account, more seen) (Account, bool) {
@@ -48,6 +50,7 @@ func newAccount(a *mastodon.Account, more seen) (Account, bool) {
 	out := Account{
 		ID: string(a.ID), Username: line(a.Username), Acct: line(a.Acct), DisplayName: line(a.DisplayName),
 		Avatar: webURL(a.AvatarStatic), URL: webURL(a.URL), Bot: a.Bot, Suspended: more.Suspended, Moved: a.Moved != nil,
+		Memorial: more.Memorial,
 	}
 	if out.Avatar == "" {
 		out.Avatar = webURL(a.Avatar)
@@ -99,7 +102,9 @@ func isID(s string) bool {
 func (c *Client) VerifyCredentials(ctx context.Context, access Secret) (Account, error) {
 	cl := &call{op: "verify credentials", secrets: []string{string(access)}}
 	raw, err := c.api(access).GetAccountCurrentUser(cl.in(ctx))
-	if err := cl.finish(ctx, err); err != nil {
+	err = cl.finish(ctx, err)
+	c.persons.note(cl.header, err, c.now())
+	if err != nil {
 		return Account{}, err
 	}
 	var more seen
@@ -129,21 +134,16 @@ func (c *Client) Explain(ctx context.Context, err error, accountID string) error
 	if !errors.Is(err, ErrAccountDisabled) || !isID(accountID) {
 		return err
 	}
-	cl := &call{op: "look at account"}
-	raw, lookErr := c.api("").GetAccount(cl.in(ctx), mastodon.ID(accountID))
+	a, lookErr := c.Look(ctx, "", accountID)
 	if lookErr != nil {
 		return err
 	}
-	var more seen
-	if json.Unmarshal(cl.body, &more) != nil {
-		return err
-	}
-	a, ok := newAccount(raw, more)
+	const op = "look at account"
 	switch {
-	case ok && a.Suspended:
-		return &Error{Op: cl.op, Kind: ErrAccountSuspended}
-	case ok && a.Moved:
-		return &Error{Op: cl.op, Kind: ErrAccountMoved}
+	case a.Suspended:
+		return &Error{Op: op, Kind: ErrAccountSuspended}
+	case a.Moved:
+		return &Error{Op: op, Kind: ErrAccountMoved}
 	}
 	return err
 }

@@ -38,6 +38,8 @@ type Client struct {
 	http *http.Client
 	now  func() time.Time
 
+	strangers, persons allowance // of calls without, and with, a person's token
+
 	mu           sync.Mutex // guards the two below; never held over a request
 	endpoints    Endpoints
 	discoveredAt time.Time
@@ -52,6 +54,8 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("mastodon: base URL: %w", err)
 	}
 	c := &Client{base: base, now: cfg.Now}
+	// A person's token has a limit of its own; other servers count all together.
+	c.strangers.longest, c.persons.longest = maxWait, time.Minute
 	if c.now == nil {
 		c.now = time.Now
 	}

@@ -41,6 +41,9 @@ var (
 	// ErrBadClient: the instance does not know our app or its secret (any more).
 	// Register again.
 	ErrBadClient = errors.New("the instance does not accept our app registration")
+	// ErrClosed: the instance shows this to people who are signed in only (limited
+	// federation and the like). It says nothing of whom was asked about.
+	ErrClosed = errors.New("the instance answers people who are signed in only")
 	// ErrNotFound: no such account or page (404).
 	ErrNotFound = errors.New("not found")
 	// ErrRefused: the instance refuses the request in another way (4xx).

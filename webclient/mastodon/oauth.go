@@ -223,8 +223,7 @@ func (c *Client) Exchange(ctx context.Context, app App, code, verifier string) (
 	}
 	cfg := ep.config(app)
 	cl := &call{op: "exchange code", realm: realmToken, secrets: []string{string(app.Secret), code, verifier}}
-	ctxCall := context.WithValue(cl.in(ctx), oauth2.HTTPClient, c.http)
-	tok, err := cfg.Exchange(ctxCall, code, oauth2.VerifierOption(verifier))
+	tok, err := cfg.Exchange(c.oauthContext(ctx, cl), code, oauth2.VerifierOption(verifier))
 	var said *oauth2.RetrieveError
 	if errors.As(err, &said) { // "error" in a 200
 		return Token{}, &Error{Op: cl.op, Kind: tokenKind(http.StatusBadRequest, said.ErrorCode), Status: http.StatusOK}
@@ -242,6 +241,11 @@ func (c *Client) Exchange(ctx context.Context, app App, code, verifier string) (
 		}
 	}
 	return t, nil
+}
+
+// oauthContext makes x/oauth2 use our transport for cl.
+func (c *Client) oauthContext(ctx context.Context, cl *call) context.Context {
+	return context.WithValue(cl.in(ctx), oauth2.HTTPClient, c.http)
 }
 
 // Revoke makes the token invalid for every holder. Revoking a token that is

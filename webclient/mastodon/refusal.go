@@ -33,6 +33,8 @@ func refusal(cl *call, status int, body []byte) *Error {
 		e.Kind = tokenKind(status, e.Code)
 	case cl.realm == realmClient:
 		e.Kind = clientKind(status, e.Code)
+	case cl.realm == realmPublic:
+		e.Kind = publicKind(status)
 	default:
 		e.Kind = apiKind(status, said.Error)
 	}

@@ -25,6 +25,7 @@ const (
 	realmAPI    realm = iota // a person's token is at stake
 	realmToken               // the code is
 	realmClient              // our app registration is
+	realmPublic              // nothing: anybody may ask
 )
 
 // call is one request as this package sees it, carried through the libraries in the
