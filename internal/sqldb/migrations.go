@@ -2,7 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"database/sql"
 	_ "embed"
 	"fmt"
 )
@@ -13,61 +12,50 @@ var schema string
 //go:embed migrations/002.sql
 var migration2 string
 
-// applicationID marks the file as ours ("TRNK" in its header), so that a wrong
-// path in the configuration never lets us write into another program's data.
-const applicationID = 0x54524e4b
-
 // migrations holds what was released after version 1, in order: entry i brings
 // version i+1 to i+2. Append only; a released entry never changes.
 var migrations = []string{migration2}
 
-// migrate brings the database to the last version in one transaction.
-func (db *DB) migrate(ctx context.Context, schema string, migrations []string) error {
-	latest := len(migrations) + 1
-	return db.Update(ctx, func(tx *sql.Tx) error {
-		version, err := currentVersion(ctx, tx)
-		switch {
-		case err != nil:
-			return err
-		case version == latest:
-			return nil
-		case version > latest:
-			return fmt.Errorf("the database has schema version %d, but this program knows only %d: "+
-				"it was used by a newer Trunkline; install that version again or restore the backup "+
-				"made before the upgrade", version, latest)
-		case version == 0:
-			if _, err := tx.ExecContext(ctx, schema); err != nil {
-				return fmt.Errorf("cannot create the tables: %w", err)
-			}
-		default:
-			for i, m := range migrations[version-1:] {
-				if _, err := tx.ExecContext(ctx, m); err != nil {
-					return fmt.Errorf("migration to version %d: %w", version+i+1, err)
-				}
-			}
-		}
-		mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, latest)
-		if _, err := tx.ExecContext(ctx, mark); err != nil {
-			return fmt.Errorf("cannot note the schema version: %w", err)
-		}
-		return nil
-	})
+// Latest is the version of the schema that this program speaks.
+const Latest = 2
+
+// versioned is a database's schema, within one transaction.
+type versioned interface {
+	version(ctx context.Context) (int, error) // 0 if there is nothing; an error if it is somebody else's
+	apply(ctx context.Context, text string) error
+	mark(ctx context.Context, version int) error
 }
 
-// currentVersion is the schema version in the file, 0 for an empty file.
-func currentVersion(ctx context.Context, tx *sql.Tx) (int, error) {
-	var app, version, tables int
-	for query, dest := range map[string]*int{
-		"PRAGMA application_id":              &app,
-		"PRAGMA user_version":                &version,
-		"SELECT count(*) FROM sqlite_master": &tables,
-	} {
-		if err := tx.QueryRowContext(ctx, query).Scan(dest); err != nil {
-			return 0, fmt.Errorf("this is not a database that can be read: %w", err)
+// migrate brings the database to the last version and returns the one it had.
+func migrate(ctx context.Context, v versioned, schema string, migrations []string) (found int, err error) {
+	latest := len(migrations) + 1
+	found, err = v.version(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case found == latest:
+		return found, nil
+	case found > latest:
+		return 0, newerError(found, latest)
+	case found == 0:
+		if err := v.apply(ctx, schema); err != nil {
+			return 0, fmt.Errorf("cannot create the tables: %w", err)
+		}
+	default:
+		for i, m := range migrations[found-1:] {
+			if err := v.apply(ctx, m); err != nil {
+				return 0, fmt.Errorf("migration to version %d: %w", found+i+1, err)
+			}
 		}
 	}
-	if (tables > 0 || version > 0) && app != applicationID {
-		return 0, fmt.Errorf("the file holds another program's database; it was left alone")
+	if err := v.mark(ctx, latest); err != nil {
+		return 0, fmt.Errorf("cannot note the schema version: %w", err)
 	}
-	return version, nil
+	return found, nil
+}
+
+func newerError(found, latest int) error {
+	return fmt.Errorf("the database has schema version %d, but this program knows only %d: "+
+		"it was used by a newer Trunkline; install that version again or restore the backup "+
+		"made before the upgrade", found, latest)
 }

@@ -47,7 +47,7 @@ func TestMigrationsRunInOrderAndOnce(t *testing.T) {
 	for known := range len(steps) + 1 {
 		db := openAt(t, url, schema, steps[:known])
 		require.Equal(t, known+1, version(t, db))
-		require.NoError(t, db.migrate(t.Context(), schema, steps[:known]), "a second time nothing is done")
+		require.NoError(t, migrateAgain(t, db, steps[:known]), "a second time nothing is done")
 		require.NoError(t, db.Close())
 	}
 	var x int
@@ -59,7 +59,7 @@ func TestFailedMigrationChangesNothing(t *testing.T) {
 	url := fileURL(t)
 	db := openAt(t, url, schema, nil)
 	before := dump(t, db)
-	err := db.migrate(t.Context(), schema, []string{`CREATE TABLE a (x)`, `CREATE TABLE a (x)`})
+	err := migrateAgain(t, db, []string{`CREATE TABLE a (x)`, `CREATE TABLE a (x)`})
 	require.ErrorContains(t, err, "migration to version 3")
 	require.Equal(t, before, dump(t, db))
 	require.Equal(t, 1, version(t, db))
@@ -107,6 +107,14 @@ func openAt(t *testing.T, url, schema string, migrations []string) *DB {
 	require.NoError(t, err)
 	t.Cleanup(func() { db.Close() })
 	return db
+}
+
+func migrateAgain(t *testing.T, db *DB, migrations []string) error {
+	t.Helper()
+	return db.Update(t.Context(), func(tx *sql.Tx) error {
+		_, err := migrate(t.Context(), sqliteSchema{tx}, schema, migrations)
+		return err
+	})
 }
 
 func version(t *testing.T, db *DB) (v int) {

@@ -5,21 +5,17 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
-
-	_ "modernc.org/sqlite" // the "sqlite" driver
 )
 
 const (
 	// BusyTimeout is how long a writer waits for its turn.
 	BusyTimeout = 10 * time.Second
 
-	// maxConns bounds open files and page caches. Only one connection writes at
-	// a time, so more of them would only read.
+	// maxConns bounds open files and page caches on SQLite, where only one
+	// connection writes at a time, and what one node takes of PostgreSQL's
+	// max_connections, which is 100 unless changed.
 	maxConns = 8
 )
 
@@ -29,113 +25,109 @@ var ErrBusy = errors.New("sqldb: the database is busy")
 // DB is an open database. Any goroutine may call any method.
 type DB struct {
 	*sql.DB
+	dialect Dialect
+	found   int // the version that Open found
 
-	// writer holds one token; who has it may write. It keeps the writers of
-	// this process in a fair queue, which SQLite's own lock is not.
-	writer chan struct{}
+	// writers holds a token for each that writes now. On SQLite there is one, a
+	// fair queue for the writers of this process, which SQLite's own lock is not.
+	// On PostgreSQL there are fewer than connections, so that whoever reads
+	// while others write never waits for them.
+	writers chan struct{}
+
+	listening *listening // PostgreSQL, unless switched off
 }
 
 // Open opens the database that rawURL names, creates or migrates its tables,
-// and returns it ready for use. The only form known today is
-// "sqlite:/absolute/path/file.db"; the folder must exist, the file is created
-// with mode 0600. Errors say what to do and contain no row content.
+// and returns it ready for use. It takes
+//
+//	sqlite:/absolute/path/file.db
+//	postgres://user:password@host:port/name?sslmode=…
+//
+// The folder of a SQLite file must exist, the file is created with mode 0600.
+// A PostgreSQL database must exist and be UTF-8. A connection that leaves this
+// machine is encrypted and the server's certificate verified, unless the URL
+// says otherwise by sslmode; "host=/folder" in the query names a Unix socket,
+// and "listen=off" is for connection poolers that cannot LISTEN. Errors say
+// what to do, and contain neither row content nor the password.
 func Open(ctx context.Context, rawURL string) (*DB, error) {
 	return openWith(ctx, rawURL, schema, migrations)
 }
 
 func openWith(ctx context.Context, rawURL, schema string, migrations []string) (*DB, error) {
-	path, err := sqlitePath(rawURL)
+	dialect, err := dialectOf(rawURL)
 	if err != nil {
 		return nil, err
 	}
-	if err := touch(path); err != nil {
-		return nil, err
+	if dialect == Postgres {
+		return openPostgres(ctx, rawURL, schema, migrations)
 	}
-	pool, err := sql.Open("sqlite", sqliteDSN(path))
-	if err != nil {
-		return nil, fmt.Errorf("sqldb: %w", err)
-	}
-	pool.SetMaxOpenConns(maxConns)
-	pool.SetMaxIdleConns(maxConns)
-	db := &DB{DB: pool, writer: make(chan struct{}, 1)}
-	if err := db.migrate(ctx, schema, migrations); err != nil {
-		return nil, errors.Join(fmt.Errorf("sqldb: %s: %w", path, err), pool.Close())
-	}
-	// Kept in the file, hence for every connection. Not before migrate has seen
-	// that the file is ours: it is a change to the file.
-	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
-		return nil, errors.Join(fmt.Errorf("sqldb: %s: cannot switch to write-ahead logging: %w", path, err), pool.Close())
-	}
-	return db, nil
+	return openSQLite(ctx, rawURL, schema, migrations)
 }
 
-// sqlitePath is the file that rawURL names.
-func sqlitePath(rawURL string) (string, error) {
-	scheme, rest, ok := strings.Cut(rawURL, ":")
-	if !ok || scheme != "sqlite" {
-		return "", errors.New(`sqldb: the database URL must look like "sqlite:/absolute/path/file.db"`)
+// dialectOf reads the URL's scheme alone.
+func dialectOf(rawURL string) (Dialect, error) {
+	scheme, _, _ := strings.Cut(rawURL, ":")
+	switch scheme {
+	case "sqlite":
+		return SQLite, nil
+	case "postgres", "postgresql":
+		return Postgres, nil
 	}
-	if after, ok := strings.CutPrefix(rest, "//"); ok {
-		rest = after
-	}
-	switch {
-	case rest == ":memory:" || rest == "":
-		return "", errors.New("sqldb: a database in memory would forget every login at a restart; name a file")
-	case !filepath.IsAbs(rest):
-		return "", fmt.Errorf("sqldb: the database path %q must be absolute", rest)
-	case strings.ContainsRune(rest, 0):
-		return "", errors.New("sqldb: the database path contains a NUL byte")
-	}
-	return filepath.Clean(rest), nil
+	return "", errors.New(`sqldb: the database URL must look like "sqlite:/absolute/path/file.db" or "postgres://user:password@host/name"`)
 }
 
-// touch creates an empty file that only its owner can read, so that SQLite
-// does not create a more open one (its -wal and -shm files take over the mode).
-func touch(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("sqldb: cannot open the database file: %w", err)
+// Close ends every Listen and closes the connections.
+func (db *DB) Close() error {
+	if db.listening != nil {
+		db.listening.end()
 	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("sqldb: cannot open the database file: %w", err)
-	}
-	return nil
+	return db.DB.Close()
 }
 
-// sqliteDSN spells the settings that every connection gets.
-func sqliteDSN(path string) string {
-	q := url.Values{}
-	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", BusyTimeout.Milliseconds()))
-	q.Add("_pragma", "synchronous(FULL)")
-	q.Add("_pragma", "foreign_keys(ON)")
-	// A transaction that begins by reading and then writes can fail at once with
-	// SQLITE_BUSY_SNAPSHOT, which no timeout cures: take the lock at BEGIN.
-	q.Set("_txlock", "immediate")
-	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
-	return u.String()
-}
+// Migrated says which version of the schema Open found, 0 if nothing, and which
+// one the database has now.
+func (db *DB) Migrated() (from, to int) { return db.found, Latest }
 
-// ExecContext runs one writing statement, in turn with the other writers.
+// ExecContext runs one writing statement in a transaction of its own, as
+// Update does.
 func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	release, err := db.lock(ctx)
-	if err != nil {
-		return nil, err
+	if db.dialect == SQLite {
+		release, err := db.lock(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		return db.DB.ExecContext(ctx, query, args...)
 	}
-	defer release()
-	return db.DB.ExecContext(ctx, query, args...)
+	var result sql.Result
+	err := db.Update(ctx, func(tx *sql.Tx) (err error) {
+		result, err = tx.ExecContext(ctx, query, args...)
+		return err
+	})
+	return result, err
 }
 
-// Update runs f in one write transaction, in turn with the other writers, and
-// commits if f returns nil; otherwise nothing happened and f's error comes
-// back unchanged. f must use tx alone: db.ExecContext or another Update inside
-// f would wait for itself until BusyTimeout.
+// Update runs f in one write transaction and commits if f returns nil;
+// otherwise nothing happened and f's error comes back unchanged. Whatever other
+// writers do, it is as if they had done it before or after (serialisable). On
+// SQLite writers take turns; on PostgreSQL they try side by side, and f is run
+// again when that went wrong: it must set its results anew each time and touch
+// nothing else. f must use tx alone: db.ExecContext or another Update inside f
+// could wait for itself until BusyTimeout, when ErrBusy ends it.
 func (db *DB) Update(ctx context.Context, f func(tx *sql.Tx) error) error {
 	release, err := db.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	tx, err := db.DB.BeginTx(ctx, nil)
+	if db.dialect == Postgres {
+		return db.updateAgain(ctx, f)
+	}
+	return db.updateOnce(ctx, nil, f)
+}
+
+func (db *DB) updateOnce(ctx context.Context, opts *sql.TxOptions, f func(tx *sql.Tx) error) error {
+	tx, err := db.DB.BeginTx(ctx, opts)
 	if err != nil {
 		return fmt.Errorf("sqldb: begin: %w", err)
 	}
@@ -149,13 +141,13 @@ func (db *DB) Update(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return nil
 }
 
-// lock waits for the writer's token and returns what gives it back.
+// lock waits for a writer's token and returns what gives it back.
 func (db *DB) lock(ctx context.Context) (release func(), err error) {
 	wait := time.NewTimer(BusyTimeout)
 	defer wait.Stop()
 	select {
-	case db.writer <- struct{}{}:
-		return func() { <-db.writer }, nil
+	case db.writers <- struct{}{}:
+		return func() { <-db.writers }, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("sqldb: waiting to write: %w", ctx.Err())
 	case <-wait.C:

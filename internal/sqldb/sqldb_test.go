@@ -43,7 +43,7 @@ func TestOpenRefusesUnusableURLs(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                           "must look like",
 		"/var/lib/trunkline.db":      "must look like",
-		"postgres://localhost/x":     "must look like",
+		"mysql://localhost/x":        "must look like",
 		"sqlite:":                    "in memory",
 		"sqlite::memory:":            "in memory",
 		"sqlite:relative.db":         "must be absolute",
