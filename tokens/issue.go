@@ -10,13 +10,13 @@ import (
 
 // IssueTemporary makes a password for one login of this account through this
 // session. It returns the secret, which is told only here, and when it dies if
-// not used before. Errors: ErrUnknownAccount, ErrSuspended, ErrSessionEnded,
-// *RateLimitError, or what the database says.
+// not used before. Errors: ErrUnknownAccount, ErrSuspended, ErrBlocked,
+// ErrSessionEnded, *RateLimitError, or what the database says.
 func (s *Service) IssueTemporary(ctx context.Context, account, session string) (secret string, expires time.Time, err error) {
 	if err := s.allow(account, session); err != nil {
 		return "", time.Time{}, err
 	}
-	_, secret, expires, err = s.issue(ctx, account, session, purposeTemporary, prefixTemporary)
+	_, secret, expires, err = s.issue(ctx, account, session, purposeTemporary)
 	return secret, expires, err
 }
 
@@ -25,15 +25,11 @@ func (s *Service) IssueTemporary(ctx context.Context, account, session string) (
 // session, and lives as long as a temporary one. username is the JID's
 // localpart. Errors: as IssueTemporary, without the limit.
 func (s *Service) IssueInternal(ctx context.Context, account string) (username, secret string, err error) {
-	username, secret, _, err = s.issue(ctx, account, "", purposeInternal, prefixInternal)
+	username, secret, _, err = s.issue(ctx, account, "", purposeInternal)
 	return username, secret, err
 }
 
-func (s *Service) issue(ctx context.Context, account, session, purpose, prefix string) (username, secret string, expires time.Time, err error) {
-	secret, err = newSecret(s.rand, prefix)
-	if err != nil {
-		return "", "", time.Time{}, err
-	}
+func (s *Service) issue(ctx context.Context, account, session, purpose string) (username, secret string, expires time.Time, err error) {
 	id, err := newID(s.rand)
 	if err != nil {
 		return "", "", time.Time{}, err
@@ -41,10 +37,18 @@ func (s *Service) issue(ctx context.Context, account, session, purpose, prefix s
 	now := s.now()
 	expires = now.Add(Unused)
 	err = s.db.Update(ctx, func(tx *sql.Tx) error {
-		if username, err = entitled(ctx, tx, account, session, purpose); err != nil {
+		if username, err = s.entitled(ctx, tx, account, session, purpose); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO credentials
+		if purpose == purposeTemporary {
+			secret, err = s.temporarySecret(username, id, now, expires)
+		} else {
+			secret, err = newSecret(s.rand, prefixInternal)
+		}
+		if err != nil {
+			return err
+		}
+		_, err := s.exec(ctx, tx, `INSERT INTO credentials
 			(id, account_id, session_id, purpose, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			id, account, session, purpose, s.hash(secret), now.UnixMilli(), expires.UnixMilli())
 		if err != nil {
@@ -61,15 +65,17 @@ func (s *Service) issue(ctx context.Context, account, session, purpose, prefix s
 
 // entitled returns the username of an account that may have a credential now.
 // An internal one is given to a suspended account too: its streams must end.
-func entitled(ctx context.Context, tx *sql.Tx, account, session, purpose string) (username string, err error) {
-	var suspended sql.NullInt64
-	err = tx.QueryRowContext(ctx, `SELECT username, suspended_at FROM accounts WHERE id = $1`, account).
-		Scan(&username, &suspended)
+func (s *Service) entitled(ctx context.Context, tx *sql.Tx, account, session, purpose string) (username string, err error) {
+	var suspended, blocked sql.NullInt64
+	err = s.row(ctx, tx, `SELECT username, suspended_at, blocked_at FROM accounts WHERE id = $1`, account).
+		Scan(&username, &suspended, &blocked)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return "", ErrUnknownAccount
 	case err != nil:
 		return "", fmt.Errorf("tokens: read account: %w", err)
+	case blocked.Valid && purpose != purposeInternal:
+		return "", ErrBlocked
 	case suspended.Valid && purpose != purposeInternal:
 		return "", ErrSuspended
 	case session == "":
@@ -78,7 +84,7 @@ func entitled(ctx context.Context, tx *sql.Tx, account, session, purpose string)
 	// A credential that is asked for while its session is being revoked must not
 	// outlive it.
 	var ended bool
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM revocations WHERE kind = 'session' AND subject = $1)`, session).
+	err = s.row(ctx, tx, `SELECT EXISTS (SELECT 1 FROM revocations WHERE kind = 'session' AND subject = $1)`, session).
 		Scan(&ended)
 	switch {
 	case err != nil:

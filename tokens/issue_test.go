@@ -161,28 +161,45 @@ func TestLimitersMemoryIsBounded(t *testing.T) {
 	require.Len(t, l.buckets, 1, "full buckets are forgotten")
 }
 
-// A secret that parses has exactly one spelling, is short, and is printable.
+// A secret that parses is short and printable, and is spelt as we spell it; a
+// device's alone has other spellings, which all mean the same one.
 func FuzzParseSecret(f *testing.F) {
 	for _, s := range []string{
 		"", "tlt_", "tlt_" + strings.Repeat("a", 32), "tli_" + strings.Repeat("7", 32), "TLT_" + strings.Repeat("A", 32),
 		"tlt_" + strings.Repeat("a", 31) + "\n", "tlt_" + strings.Repeat("1", 32), strings.Repeat("tlt_", 300),
+		"tld-" + strings.Repeat("abcd-", 5) + "abcd", "TLD " + strings.Repeat("ABCD ", 6), "tld" + strings.Repeat("a", 24),
+		"tld\u2013" + strings.Repeat("aaaa\u00a0", 6), "-t-l-d-" + strings.Repeat("2", 24), "eyJ.a.b", "eyJh..b", "eyJ.a.b.c",
 	} {
 		f.Add(s)
 	}
-	prefixes := map[string]string{purposeTemporary: prefixTemporary, purposeInternal: prefixInternal}
 	f.Fuzz(func(t *testing.T, s string) {
-		purpose, err := parseSecret(s)
+		purpose, spelt, err := parseSecret(s)
 		if err != nil {
-			require.Empty(t, purpose)
+			require.Empty(t, purpose+spelt)
 			return
 		}
-		prefix, body := prefixes[purpose], s[4:]
-		require.NotEmpty(t, prefix)
-		raw, err := base32Lower.DecodeString(body)
+		require.LessOrEqual(t, len(spelt), MaxSecretBytes)
+		require.Regexp(t, `^[!-~]+$`, spelt)
+		again, same, err := parseSecret(spelt)
 		require.NoError(t, err)
-		again, err := draw(bytes.NewReader(raw), prefix, secretBytes)
-		require.NoError(t, err)
-		require.Equal(t, s, again)
-		require.LessOrEqual(t, len(s), MaxSecretBytes)
+		require.Equal(t, [2]string{purpose, spelt}, [2]string{again, same})
+		want := ""
+		switch purpose {
+		case purposeTemporary, purposeInternal:
+			require.Equal(t, s, spelt)
+			if strings.HasPrefix(s, prefixJWT) {
+				return
+			}
+			raw, err := base32Lower.DecodeString(s[4:])
+			require.NoError(t, err)
+			want, err = draw(bytes.NewReader(raw), s[:4], secretBytes)
+			require.NoError(t, err)
+		case purposeDevice:
+			raw, err := base32Lower.DecodeString(strings.ReplaceAll(spelt, "-", "")[3:])
+			require.NoError(t, err)
+			want, err = newDeviceSecret(bytes.NewReader(raw))
+			require.NoError(t, err)
+		}
+		require.Equal(t, want, spelt)
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -11,21 +13,34 @@ const (
 	janitorEvery = time.Minute
 	deadAfter    = time.Minute
 	feedKept     = 24 * time.Hour
-	feedPage     = 500
 )
 
 // Run tells Config.OnRevoked of every revocation that is made after Run began,
-// by this process or another, and deletes dead rows. Start it before the first
-// stream is accepted. It returns ctx's error when ctx ends, or another when the
-// feed cannot be read at the start; later troubles are logged and outlived.
+// by this process or another, notes when device passwords were used, asks
+// Mastodon about accounts whose state has become old, and deletes dead rows.
+// Start it before the first stream is accepted. It returns ctx's error when ctx
+// ends, or another when the feed cannot be read at the start; later troubles are
+// logged and outlived.
 func (s *Service) Run(ctx context.Context) error {
-	var last int64
-	if err := s.db.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM revocations`).Scan(&last); err != nil {
-		return fmt.Errorf("tokens: read revocations: %w", err)
+	last, err := s.feedEnd(ctx)
+	if err != nil {
+		return err
 	}
-	poll, janitor := time.NewTicker(pollEvery), time.NewTicker(janitorEvery)
+	group, ctx := errgroup.WithContext(ctx)
+	for range recheckWorkers {
+		group.Go(func() error { return s.work(ctx) })
+	}
+	group.Go(func() error { return s.loop(ctx, last) })
+	return group.Wait()
+}
+
+func (s *Service) loop(ctx context.Context, last int64) error {
+	defer s.writeLastUses(ctx)
+	heard := s.db.Listen(ctx, feedChannel)
+	poll, janitor, batch := time.NewTicker(pollEvery), time.NewTicker(janitorEvery), time.NewTicker(usesEvery)
 	defer poll.Stop()
 	defer janitor.Stop()
+	defer batch.Stop()
 	for {
 		var err error
 		select {
@@ -33,7 +48,11 @@ func (s *Service) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-janitor.C:
 			err = s.tidy(ctx)
+		case <-batch.C:
+			err = s.writeUses(ctx)
 		case <-poll.C:
+			last, err = s.follow(ctx, last)
+		case <-heard:
 			last, err = s.follow(ctx, last)
 		case <-s.wake:
 			last, err = s.follow(ctx, last)
@@ -44,61 +63,44 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-type revocation struct {
-	seq                   int64
-	kind, subject, reason string
+// writeLastUses writes what a shutdown would lose.
+func (s *Service) writeLastUses(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), usesPatient)
+	defer cancel()
+	if err := s.writeUses(ctx); err != nil {
+		s.log.ErrorContext(ctx, "tokens: the last uses are lost", "error", err)
+	}
 }
 
 // follow tells of everything in the feed after last, and returns the new last.
 func (s *Service) follow(ctx context.Context, last int64) (int64, error) {
 	for {
-		page, err := s.feed(ctx, last)
-		if err != nil {
+		page, next, err := s.Feed(ctx, last, feedPage)
+		if err != nil || len(page) == 0 {
 			return last, err
 		}
 		for _, r := range page {
-			s.revoked(r.kind, r.subject, r.reason)
-			last = r.seq
+			s.revoked(r.Kind, r.Subject, r.Reason)
 		}
-		if len(page) < feedPage {
-			return last, nil
-		}
+		last = next
 	}
 }
 
-// feed reads one page. Writers are serialised by the database, so a smaller seq
-// never appears after a greater one was seen.
-func (s *Service) feed(ctx context.Context, last int64) ([]revocation, error) {
-	rows, err := s.db.QueryContext(ctx,
-		`SELECT seq, kind, subject, reason FROM revocations WHERE seq > $1 ORDER BY seq LIMIT $2`, last, feedPage)
-	if err != nil {
-		return nil, fmt.Errorf("tokens: read revocations: %w", err)
-	}
-	defer rows.Close()
-	var page []revocation
-	for rows.Next() {
-		var r revocation
-		if err := rows.Scan(&r.seq, &r.kind, &r.subject, &r.reason); err != nil {
-			return nil, fmt.Errorf("tokens: read revocations: %w", err)
-		}
-		page = append(page, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("tokens: read revocations: %w", err)
-	}
-	return page, nil
-}
-
-// tidy deletes what can no longer matter.
+// tidy deletes what can no longer matter: each statement finds its rows by an
+// index on a time, so that it costs nothing when there are none.
 func (s *Service) tidy(ctx context.Context) error {
 	now := s.now()
-	dead := now.Add(-deadAfter).UnixMilli()
-	if _, err := s.db.ExecContext(ctx, `DELETE FROM credentials
-		WHERE purpose IN ('temporary', 'internal') AND (expires_at <= $1 OR revoked_at <= $1)`, dead); err != nil {
-		return fmt.Errorf("tokens: delete dead credentials: %w", err)
-	}
-	if _, err := s.db.ExecContext(ctx, `DELETE FROM revocations WHERE at <= $1`, now.Add(-feedKept).UnixMilli()); err != nil {
-		return fmt.Errorf("tokens: delete old revocations: %w", err)
+	for _, d := range []struct {
+		what, query string
+		before      time.Time
+	}{
+		{"dead credentials", `DELETE FROM credentials WHERE expires_at <= $1`, now.Add(-deadAfter)},
+		{"dead access tokens", `DELETE FROM access_tokens WHERE expires_at <= $1`, now},
+		{"old revocations", `DELETE FROM revocations WHERE at <= $1`, now.Add(-feedKept)},
+	} {
+		if _, err := s.db.ExecContext(ctx, d.query, d.before.UnixMilli()); err != nil {
+			return fmt.Errorf("tokens: delete %s: %w", d.what, err)
+		}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/trunkline-chat/trunkline/internal/sqldb"
@@ -58,6 +59,10 @@ type Config struct {
 	// and one more in 3 seconds for each session.
 	AccountLimit, SessionLimit Limit
 
+	// DeviceLimit bounds IssueDevice for each account; the zero value is 60 at
+	// once and one more in 10 seconds.
+	DeviceLimit Limit
+
 	// OnRevoked is called by Run, one call at a time, for each revocation in the
 	// order of the feed. kind is "credential", "session" or "account", subject
 	// its id. It should return quickly.
@@ -99,17 +104,23 @@ type Service struct {
 	revoked  func(kind, subject, reason string)
 	accounts *limiter
 	sessions *limiter
+	devices  *limiter
 	wake     chan struct{} // a token: the feed has something new
+
+	realm, jwtDomain string
+	jwtKey           []byte
+	recorder         func(op, username, account, credential, outcome, reason string)
+	statements       *statements
+	rechecks         *rechecks
+	uses             *uses
+	known            *known
 }
 
 // New checks the configuration and returns a Service. It touches neither the
 // database nor the clock.
 func New(c Config) (*Service, error) {
-	switch {
-	case c.DB == nil:
-		return nil, errors.New("tokens: no database given")
-	case len(c.Key) < minKeyBytes:
-		return nil, fmt.Errorf("tokens: the key has %d bytes, it needs at least %d", len(c.Key), minKeyBytes)
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -131,16 +142,44 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	devices, err := newLimiter(c.DeviceLimit, Limit{Burst: 60, Every: 10 * time.Second})
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
-		db: c.DB, key: append([]byte(nil), c.Key...), now: c.Now, rand: c.Rand, log: c.Log,
-		revoked: c.OnRevoked, accounts: accounts, sessions: sessions, wake: make(chan struct{}, 1),
+		db: c.DB, key: slices.Clone(c.Key), now: c.Now, rand: c.Rand, log: c.Log,
+		revoked: c.OnRevoked, accounts: accounts, sessions: sessions, devices: devices, wake: make(chan struct{}, 1),
+		realm: c.Realm, jwtKey: slices.Clone(c.JWTKey), jwtDomain: c.JWTDomain, recorder: c.Recorder,
+		statements: newStatements(c.DB), rechecks: newRechecks(c.Recheck), uses: &uses{pending: map[string]use{}},
+		known: newKnown(c.LookupName),
 	}, nil
 }
 
+// check says what is wrong with the configuration.
+func (c *Config) check() error {
+	switch {
+	case c.DB == nil:
+		return errors.New("tokens: no database given")
+	case len(c.Key) < minKeyBytes:
+		return fmt.Errorf("tokens: the key has %d bytes, it needs at least %d", len(c.Key), minKeyBytes)
+	case len(c.JWTKey) > 0 && len(c.JWTKey) < minKeyBytes: // RFC 7518 section 3.2
+		return fmt.Errorf("tokens: the key of the JWTs has %d bytes, it needs at least %d", len(c.JWTKey), minKeyBytes)
+	case len(c.JWTKey) > 0 && c.JWTDomain == "":
+		return errors.New("tokens: JWTs need the domain of the people in them")
+	}
+	return nil
+}
+
 // hash is what is stored of a secret.
-func (s *Service) hash(secret string) []byte {
+func (s *Service) hash(secret string) []byte { return s.mac("trunkline credential 1\x00", secret) }
+
+// hashAccess is what is stored of an access token: never the same as a
+// credential's hash.
+func (s *Service) hashAccess(token string) []byte { return s.mac("trunkline access 1\x00", token) }
+
+func (s *Service) mac(what, secret string) []byte {
 	mac := hmac.New(sha256.New, s.key)
-	mac.Write([]byte("trunkline credential 1\x00"))
+	mac.Write([]byte(what))
 	mac.Write([]byte(secret))
 	return mac.Sum(nil)
 }
