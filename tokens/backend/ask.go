@@ -6,10 +6,14 @@ import (
 	"time"
 )
 
-// Auth says whether a password is right, within thinkTime.
+// Auth says whether a password is right, within thinkTime. What Trunkline issued
+// is the Verifier's to know; the Fallback, if any, is asked about the rest.
 func (c *Core) Auth(ctx context.Context, q Question) Result {
 	if q.Service == "" {
 		q.Service = "xmpp"
+	}
+	if c.fallback != nil && q.Service == "xmpp" && !issued(q.Secret) {
+		return c.auth(ctx, q, func(ctx context.Context) Result { return c.guess(ctx, q) })
 	}
 	return c.AuthBy(ctx, q, func(ctx context.Context) (v Verdict, err error) {
 		v.OK, v.Reason, v.Account, v.Session, v.Credential, err =
@@ -18,13 +22,30 @@ func (c *Core) Auth(ctx context.Context, q Question) Result {
 	})
 }
 
-// AuthBy is Auth with another check in place of the Verifier's, for a front that
-// needs more than an answer. check may still run after AuthBy has returned, and
-// must not touch a request.
+// AuthBy is Auth with another check in place of all that, for a front that needs
+// more than an answer about what Trunkline issued. check may still run after
+// AuthBy has returned, and must not touch a request.
 func (c *Core) AuthBy(ctx context.Context, q Question, check func(context.Context) (Verdict, error)) Result {
+	return c.auth(ctx, q, func(ctx context.Context) Result {
+		began := time.Now()
+		r := c.ask(ctx, c.issued, check)
+		if r.Answer == No {
+			held := time.Now()
+			c.hold(ctx, min(c.guard.mistake(q.User, q.Address), lastHold-time.Since(began)))
+			r.held = time.Since(held)
+		}
+		return r
+	})
+}
+
+// auth decides, counts and records.
+func (c *Core) auth(ctx context.Context, q Question, decide func(context.Context) Result) Result {
 	began := time.Now()
-	r := c.decide(ctx, q, check)
-	c.metrics.answered(q.Front, "auth", r.Answer, time.Since(began))
+	r := Result{Answer: No, Reason: ReasonOtherHost}
+	if c.ours(ctx, q) {
+		r = decide(ctx)
+	}
+	c.metrics.answered(q.Front, "auth", r.Answer, time.Since(began)-r.held)
 	c.Record(Event{
 		Front: q.Front, Caller: q.Caller, Op: "auth", Username: strings.ToLower(q.User),
 		Account: r.Account, Credential: r.Credential, Address: q.Address, Outcome: string(r.Answer), Reason: r.Reason,
@@ -32,11 +53,42 @@ func (c *Core) AuthBy(ctx context.Context, q Question, check func(context.Contex
 	return r
 }
 
-func (c *Core) decide(ctx context.Context, q Question, check func(context.Context) (Verdict, error)) Result {
-	if !c.ours(ctx, q) {
-		return Result{Answer: No, Reason: ReasonOtherHost}
+// guess asks the Fallback, if the guard lets it.
+func (c *Core) guess(ctx context.Context, q Question) Result {
+	t, wait := c.guard.admit(q.User, q.Address, q.Secret)
+	if t == nil {
+		c.metrics.throttled.WithLabelValues(q.Front).Inc()
+		return Result{Answer: Unknown, Reason: ReasonThrottled, RetryAfter: wait}
 	}
-	return c.ask(ctx, check)
+	lane := c.strangers
+	if t.known {
+		lane = c.regulars
+	}
+	r := c.ask(ctx, lane, func(ctx context.Context) (v Verdict, err error) {
+		v.OK, v.Reason, err = c.fallback.Check(ctx, q.User, q.Secret)
+		return v, err
+	})
+	t.end(r.Answer)
+	return r
+}
+
+// hold keeps a wrong answer back for some time, if there is room for that.
+func (c *Core) hold(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case c.guard.held <- struct{}{}:
+		defer func() { <-c.guard.held }()
+	default:
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // Exists says whether there is a person of this name, within thinkTime. It is not
@@ -45,7 +97,7 @@ func (c *Core) Exists(ctx context.Context, q Question) Answer {
 	began := time.Now()
 	r := Result{Answer: No}
 	if c.ours(ctx, q) {
-		r = c.ask(ctx, func(ctx context.Context) (v Verdict, err error) {
+		r = c.ask(ctx, c.issued, func(ctx context.Context) (v Verdict, err error) {
 			v.OK, err = c.verifier.Exists(ctx, q.User)
 			return v, err
 		})
@@ -70,12 +122,22 @@ func (c *Core) ours(ctx context.Context, q Question) bool {
 	return false
 }
 
+// lane bounds one kind of question.
+type lane struct {
+	room    chan struct{} // for those that wait, too
+	running chan struct{}
+}
+
+func newLane(running, room int) *lane {
+	return &lane{room: make(chan struct{}, room), running: make(chan struct{}, running)}
+}
+
 // ask runs question and returns within thinkTime.
-func (c *Core) ask(ctx context.Context, question func(context.Context) (Verdict, error)) Result {
+func (c *Core) ask(ctx context.Context, l *lane, question func(context.Context) (Verdict, error)) Result {
 	ctx, cancel := context.WithTimeout(ctx, thinkTime)
 	defer cancel()
 	select {
-	case c.slots <- struct{}{}:
+	case l.room <- struct{}{}:
 	default:
 		c.log.WarnContext(ctx, "backend: too many questions at once")
 		return Result{Answer: Unknown, Reason: ReasonBusy}
@@ -85,18 +147,9 @@ func (c *Core) ask(ctx context.Context, question func(context.Context) (Verdict,
 	go func() {
 		defer func() {
 			c.metrics.waiting.Dec()
-			<-c.slots
+			<-l.room
 		}()
-		v, err := question(ctx)
-		r := Result{Answer: No, Reason: v.Reason, Account: v.Account, Session: v.Session, Credential: v.Credential}
-		switch {
-		case err != nil:
-			c.log.WarnContext(ctx, "backend: cannot tell now", "error", err)
-			r = Result{Answer: Unknown, Reason: ReasonTrouble}
-		case v.OK:
-			r.Answer = Yes
-		}
-		result <- r
+		result <- c.run(ctx, l, question)
 	}()
 	select {
 	case r := <-result:
@@ -105,4 +158,23 @@ func (c *Core) ask(ctx context.Context, question func(context.Context) (Verdict,
 		c.log.WarnContext(ctx, "backend: no answer in time")
 		return Result{Answer: Unknown, Reason: ReasonLate}
 	}
+}
+
+func (c *Core) run(ctx context.Context, l *lane, question func(context.Context) (Verdict, error)) Result {
+	select {
+	case l.running <- struct{}{}:
+		defer func() { <-l.running }()
+	case <-ctx.Done():
+		return Result{Answer: Unknown, Reason: ReasonLate}
+	}
+	v, err := question(ctx)
+	r := Result{Answer: No, Reason: v.Reason, Account: v.Account, Session: v.Session, Credential: v.Credential}
+	switch {
+	case err != nil:
+		c.log.WarnContext(ctx, "backend: cannot tell now", "error", err)
+		r = Result{Answer: Unknown, Reason: ReasonTrouble}
+	case v.OK:
+		r.Answer = Yes
+	}
+	return r
 }

@@ -10,8 +10,8 @@
 // guessed, a Mastodon password, is throttled before it is looked at.
 //
 // Goroutines: one per question, so that a Verifier that hangs cannot hold the
-// answer back. There are at most maxAsking of them; each ends when the Verifier
-// returns.
+// answer back. There are some hundreds of them at most, see lane; each ends when
+// the Verifier or the Fallback returns.
 package backend
 
 import (
@@ -90,6 +90,8 @@ type Result struct {
 	Reason                       string        // a stable word
 	Account, Session, Credential string        // of a Yes, where there are
 	RetryAfter                   time.Duration // of ReasonThrottled: when it is worth asking again
+
+	held time.Duration // of all the time taken, what the guard added
 }
 
 // Verdict is what a check found, for AuthBy.
@@ -104,6 +106,9 @@ const (
 
 	// maxAsking bounds the questions that wait for the Verifier at once.
 	maxAsking = 256
+
+	// lastHold is when a wrong answer that is held back must go, at the latest.
+	lastHold = 1400 * time.Millisecond
 )
 
 // CoreConfig is what a Core needs. Verifier and Domain are required.
@@ -124,8 +129,11 @@ type Core struct {
 	recorder Recorder
 	domain   string
 	log      *slog.Logger
-	slots    chan struct{}
+	guard    *guard
 	metrics  *metrics
+
+	// Each kind of question has room of its own, so that none can take the others'.
+	issued, strangers, regulars *lane
 }
 
 // NewCore checks the configuration. It starts nothing.
@@ -145,6 +153,7 @@ func NewCore(cfg CoreConfig) (*Core, error) {
 	}
 	return &Core{
 		verifier: cfg.Verifier, fallback: cfg.Fallback, recorder: cfg.Recorder, domain: strings.ToLower(cfg.Domain),
-		log: cfg.Log, slots: make(chan struct{}, maxAsking), metrics: m,
+		log: cfg.Log, guard: newGuard(cfg.Now), metrics: m,
+		issued: newLane(maxAsking, maxAsking), strangers: newLane(2, 16), regulars: newLane(4, 64),
 	}, nil
 }

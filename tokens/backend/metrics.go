@@ -13,6 +13,8 @@ type metrics struct {
 	answers *prometheus.CounterVec   // front, op, answer
 	seconds *prometheus.HistogramVec // front, op
 	waiting prometheus.Gauge
+
+	throttled *prometheus.CounterVec // front
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -21,17 +23,20 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "trunkline_backend_answers_total", Help: "Answers to servers, by front, operation and answer."},
 			[]string{"front", "op", "answer"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "trunkline_backend_answer_seconds", Help: "Time from a server's question to its answer.",
+			Name: "trunkline_backend_answer_seconds", Help: "Time from a server's question to its answer, without what a wrong password is held back.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2}},
 			[]string{"front", "op"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "trunkline_backend_waiting", Help: "Questions that are being answered now."}),
+		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "trunkline_backend_throttled_total", Help: "Passwords that were not looked at after too many wrong ones."},
+			[]string{"front"}),
 	}
 	if reg == nil {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.answers, m.seconds, m.waiting} {
+	for _, c := range []prometheus.Collector{m.answers, m.seconds, m.waiting, m.throttled} {
 		errs = append(errs, reg.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -1,0 +1,210 @@
+package backend
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Guesses are tries with passwords that people made up, which somebody else may
+// guess. After the free ones an account gets one in 1, 2, 4, … 30 s whoever
+// tries; so does an address, later, for many people may share it.
+var (
+	guessesPerAccount = pace{free: 4, first: time.Second, longest: 30 * time.Second, forget: 2 * time.Minute}
+	guessesPerAddress = pace{free: 20, first: time.Second, longest: 30 * time.Second, forget: 2 * time.Minute}
+
+	// Our own passwords cannot be guessed: a wrong one is only told later, so that
+	// what retries in a loop does so more slowly.
+	mistakes = pace{free: 3, first: 100 * time.Millisecond, longest: time.Second, forget: time.Minute}
+)
+
+// trust is how long somebody who succeeded from an address is let through there
+// while others are throttled.
+const trust = 14 * 24 * time.Hour
+
+// maxHeld bounds the answers that are held back at once.
+const maxHeld = 128
+
+// guard decides how long a try must wait. What it knows is in memory and bounded.
+//
+// Nobody can lock another out: our own passwords never wait, and whoever
+// succeeded from an address lately has a count of their own there, which nobody
+// from another address can raise.
+type guard struct {
+	now  func() time.Time
+	seed maphash.Seed
+	held chan struct{}
+
+	mu        sync.Mutex
+	accounts  *meter // guesses, by account
+	addresses *meter // guesses, by network
+	known     *meter // guesses, by account and network, of those who succeeded
+	until     map[string]time.Time
+	mistakes  *meter // wrong passwords that look like ours, by account or network
+}
+
+func newGuard(now func() time.Time) *guard {
+	return &guard{
+		now: now, seed: maphash.MakeSeed(), held: make(chan struct{}, maxHeld),
+		accounts: newMeter(guessesPerAccount), addresses: newMeter(guessesPerAddress),
+		known: newMeter(guessesPerAccount), until: map[string]time.Time{}, mistakes: newMeter(mistakes),
+	}
+}
+
+// try is a guess that was let through. It counts as a failure from the start, so
+// that a thousand at once are no more than a thousand in a row.
+type try struct {
+	g              *guard
+	account, place string
+	mark           uint64
+	known          bool // succeeded from there lately
+	undo           []func()
+}
+
+// admit lets a guess through, or says how long it must wait.
+func (g *guard) admit(username, address, secret string) (*try, time.Duration) {
+	now := g.now()
+	t := &try{g: g, account: account(username), place: network(address), mark: maphash.String(g.seed, secret) | 1}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t.known = t.place != "" && now.Before(g.until[t.pair()])
+	wait := max(g.accounts.wait(t.account, now), g.addresses.wait(t.place, now))
+	if t.known {
+		wait = g.known.wait(t.pair(), now)
+	}
+	if wait > 0 {
+		return nil, wait
+	}
+	if t.known {
+		t.undo = append(t.undo, g.known.add(t.pair(), now))
+	}
+	if t.place != "" {
+		t.undo = append(t.undo, g.addresses.add(t.place, now))
+	}
+	// The same wrong password again is an app that has an old one, and no guess.
+	if tally := g.accounts.find(t.account); tally == nil || !tally.has(t.mark) {
+		t.count(now)
+	}
+	return t, 0
+}
+
+func (t *try) pair() string { return t.account + " " + t.place }
+
+// count counts the guess against the account.
+func (t *try) count(now time.Time) {
+	t.undo = append(t.undo, t.g.accounts.add(t.account, now))
+	tally := t.g.accounts.find(t.account)
+	tally.note(t.mark)
+	t.undo = append(t.undo, func() { tally.erase(t.mark) })
+}
+
+// end says what became of the guess: a wrong one stays counted.
+func (t *try) end(answer Answer) {
+	t.g.mu.Lock()
+	defer t.g.mu.Unlock()
+	if answer == No {
+		// Not counted for the sake of an earlier one that was taken back since.
+		if tally := t.g.accounts.find(t.account); tally == nil || !tally.has(t.mark) {
+			t.count(t.g.now())
+		}
+		return
+	}
+	for _, undo := range t.undo {
+		undo()
+	}
+	if answer == Yes && t.place != "" {
+		t.g.trust(t.pair())
+	}
+}
+
+// trust remembers a success.
+func (g *guard) trust(pair string) {
+	now := g.now()
+	if _, ok := g.until[pair]; !ok && len(g.until) >= maxKeys {
+		g.forget(now)
+	}
+	g.until[pair] = now.Add(trust)
+}
+
+// forget makes room: whose trust is over, else whoever comes first, for only
+// somebody with 32,768 right passwords gets here.
+func (g *guard) forget(now time.Time) {
+	for pair, until := range g.until {
+		if !now.Before(until) {
+			delete(g.until, pair)
+		}
+	}
+	for pair := range g.until {
+		if len(g.until) < maxKeys {
+			return
+		}
+		delete(g.until, pair)
+	}
+}
+
+// mistake counts a wrong password that no guessing leads to, and says for how
+// long its answer is to be held back.
+func (g *guard) mistake(username, address string) time.Duration {
+	now := g.now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	who := "account " + account(username)
+	g.mistakes.add(who, now)
+	wait := g.mistakes.wait(who, now)
+	if place := network(address); place != "" {
+		g.mistakes.add(place, now)
+		wait = max(wait, g.mistakes.wait(place, now))
+	}
+	return wait
+}
+
+// account is the key of a name. Nobody's is so long that it is cut.
+func account(username string) string {
+	return strings.ToLower(username[:min(len(username), 64)])
+}
+
+// network is what counts as one place: an IPv4 address, or the /64 that a
+// household has in IPv6. Loopback is where gateways and proxies sit, whoever is
+// behind them, and no place.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
+	}
+	a = a.Unmap().WithZone("")
+	if a.IsLoopback() || a.IsUnspecified() {
+		return ""
+	}
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.String()
+}
+
+// issued says whether a password has the look of those that Trunkline issues:
+// then nobody else is asked about it.
+func issued(secret string) bool {
+	for _, prefix := range []string{"tlt_", "tli_", "tla_"} {
+		if strings.HasPrefix(secret, prefix) {
+			return true
+		}
+	}
+	typed := strings.ToLower(strings.TrimSpace(secret))
+	if strings.HasPrefix(typed, "tld-") || strings.HasPrefix(typed, "tld ") {
+		return true
+	}
+	typed = strings.NewReplacer(" ", "", "-", "").Replace(typed)
+	if body, ok := strings.CutPrefix(typed, "tld"); ok && len(body) == 24 &&
+		!strings.ContainsFunc(body, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '2' || r > '7') }) {
+		return true
+	}
+	// A JSON Web Token: three parts, the first of which begins with {".
+	return strings.HasPrefix(secret, "eyJ") && strings.Count(secret, ".") == 2
+}
