@@ -43,7 +43,7 @@ func (s *Server) mayCall(w http.ResponseWriter, p *person, needUser bool) bool {
 	switch {
 	case p == nil:
 		apiError(w, http.StatusUnprocessableEntity, "This method requires an authenticated user")
-	case p.state == Suspended:
+	case p.state == Suspended, p.state == Deleted:
 		apiError(w, http.StatusForbidden, disabled)
 	case !needUser || p.state == Active:
 		return true
@@ -121,10 +121,10 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.people.byID[r.PathValue("id")]
-	if s.gts() && s.caller(w, r, true, "read:accounts") == nil { // no public API there
+	if !s.admits(w, r) {
 		return
 	}
-	if p == nil || p.state == Unconfirmed || p.state == Pending {
+	if p == nil || p.state == Unconfirmed || p.state == Pending || p.state == Deleted {
 		s.notFound(w)
 		return
 	}
@@ -134,6 +134,9 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request) {
 func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.admits(w, r) {
+		return
+	}
 	acct := strings.TrimPrefix(r.URL.Query().Get("acct"), "@")
 	name, host, _ := strings.Cut(acct, "@")
 	if same := host == s.opt.Domain; same || (!s.gts() && strings.EqualFold(host, s.opt.Domain)) {

@@ -32,7 +32,7 @@ func (s *Server) accountEntity(o string, p *person) map[string]any {
 		delete(m, "uri")
 	}
 	switch p.state {
-	case Suspended:
+	case Suspended, Deleted:
 		for _, k := range []string{"display_name", "note"} {
 			m[k] = ""
 		}

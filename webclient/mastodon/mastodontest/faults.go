@@ -23,6 +23,7 @@ type faults struct {
 	down      Down
 	up        chan struct{} // closed when down changes, to let hanging requests go
 	limitNext int
+	closed    Closed
 }
 
 // SetDown takes the instance down, or up again with DownNo. The shell, its assets and
@@ -60,6 +61,10 @@ func (s *Server) setState(username string, st State) error {
 	switch st {
 	case Active, Suspended, Disabled, Moved, Unconfirmed, Pending:
 		p.state = st
+		return nil
+	case Deleted: // the row of accounts stays, so that the name is never free again
+		p.state = st
+		s.counts.TokensRevoked += s.oauth.revokeAll(p.username)
 		return nil
 	default:
 		return fmt.Errorf("mastodontest: no state %q", st)

@@ -163,10 +163,13 @@ func TestMetadata(t *testing.T) {
 func TestLookup(t *testing.T) {
 	for m, caseCounts := range map[Mode]bool{V46: false, GoToSocial: true} {
 		r := start(t, Options{Mode: m})
-		require.Equal(t, 200, r.get("/api/v1/accounts/lookup?acct=Alice@social.example").status)
-		require.Equal(t, 200, r.get("/api/v1/accounts/lookup?acct=erin@garden.example").status)
-		require.Equal(t, 404, r.get("/api/v1/accounts/lookup?acct=nobody").status)
-		require.Equal(t, caseCounts, r.get("/api/v1/accounts/lookup?acct=alice@Social.example").status == 404)
+		token := r.s.IssueToken("alice", "read:accounts")
+		get := func(acct string) int { return r.with(token, "/api/v1/accounts/lookup?acct="+acct).status }
+		require.Equal(t, 200, get("Alice@social.example"))
+		require.Equal(t, 200, get("erin@garden.example"))
+		require.Equal(t, 404, get("nobody"))
+		require.Equal(t, caseCounts, get("alice@Social.example") == 404)
+		require.Equal(t, m == GoToSocial, r.get("/api/v1/accounts/lookup?acct=alice").status == 401, "Mastodon asks nobody who they are")
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	Moved       State = "moved"
 	Unconfirmed State = "unconfirmed"
 	Pending     State = "pending"
+	Deleted     State = "deleted"
 )
 
 // Field is one row of a person's profile table; Value is HTML.
