@@ -59,3 +59,11 @@ func newerError(found, latest int) error {
 		"it was used by a newer Trunkline; install that version again or restore the backup "+
 		"made before the upgrade", found, latest)
 }
+
+// Schema is the whole schema of a new installation in a dialect's words.
+func Schema(d Dialect) string {
+	if d == Postgres {
+		return forPostgres(schema)
+	}
+	return schema
+}

@@ -1,0 +1,17 @@
+package sqldb
+
+import "context"
+
+// What the tests of the PostgreSQL side need: they stand outside of this
+// package because they use sqldbtest.
+var (
+	Migrations   = migrations
+	SchemaText   = schema
+	PostgresURL  = postgresConfig
+	CollidedWith = collided
+)
+
+// OpenAt opens the database as a program would that knows these migrations.
+func OpenAt(ctx context.Context, url, schema string, migrations []string) (*DB, error) {
+	return openWith(ctx, url, schema, migrations)
+}
