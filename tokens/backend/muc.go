@@ -71,10 +71,10 @@ type muc struct {
 
 // Reasons of our own; others are words of Room.Allow, or the Core's.
 const (
-	reasonNoRoom    = "no_rule"    // no rule is about this room
-	reasonNotNamed  = "not_named"  // none of the rule's words fits
-	reasonElsewhere = "elsewhere"  // of another domain, and not named
-	reasonNotLocal  = "not_local"  // nobody of ours, or not in good standing
+	reasonNoRoom    = "no_rule"   // no rule is about this room
+	reasonNotNamed  = "not_named" // none of the rule's words fits
+	reasonElsewhere = "elsewhere" // of another domain, and not named
+	reasonNotLocal  = "not_local" // nobody of ours, or not in good standing
 )
 
 // explanations are what a denied question is told; Prosody logs it.
