@@ -9,6 +9,9 @@ var (
 	SchemaText   = schema
 	PostgresURL  = postgresConfig
 	CollidedWith = collided
+
+	ErrPostgresURL = errPostgresURL
+	ErrListenWord  = errListenWord
 )
 
 // OpenAt opens the database as a program would that knows these migrations.

@@ -40,6 +40,8 @@ var jitter = rand.Int64N
 var errPostgresURL = errors.New("sqldb: the database URL must look like postgres://user:password@host:port/name?sslmode=verify-full; " +
 	"in the password write each character that is no letter or digit as % and its two hexadecimal digits")
 
+var errListenWord = errors.New("sqldb: listen in the database URL is on or off")
+
 func openPostgres(ctx context.Context, rawURL, schema string, migrations []string) (*DB, error) {
 	cfg, listens, err := postgresConfig(rawURL)
 	if err != nil {
@@ -81,7 +83,7 @@ func postgresConfig(rawURL string) (cfg *pgx.ConnConfig, listens bool, err error
 		listens = true
 	case "off":
 	default:
-		return nil, false, errors.New("sqldb: listen in the database URL is on or off")
+		return nil, false, errListenWord
 	}
 	q.Del("listen")
 	if !q.Has("application_name") {
