@@ -41,7 +41,6 @@ type guard struct {
 	accounts  *meter // guesses, by account
 	addresses *meter // guesses, by network
 	known     *meter // guesses, by account and network, of those who succeeded
-	until     map[string]time.Time
 	mistakes  *meter // wrong passwords that look like ours, by account or network
 }
 
@@ -49,7 +48,7 @@ func newGuard(now func() time.Time) *guard {
 	return &guard{
 		now: now, seed: maphash.MakeSeed(), held: make(chan struct{}, maxHeld),
 		accounts: newMeter(guessesPerAccount), addresses: newMeter(guessesPerAddress),
-		known: newMeter(guessesPerAccount), until: map[string]time.Time{}, mistakes: newMeter(mistakes),
+		known: newMeter(guessesPerAccount), mistakes: newMeter(mistakes),
 	}
 }
 
@@ -69,7 +68,8 @@ func (g *guard) admit(username, address, secret string) (*try, time.Duration) {
 	t := &try{g: g, account: account(username), place: network(address), mark: maphash.String(g.seed, secret) | 1}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t.known = t.place != "" && now.Before(g.until[t.pair()])
+	regular := g.known.find(t.pair())
+	t.known = regular != nil && now.Before(regular.trusted)
 	wait := max(g.accounts.wait(t.account, now), g.addresses.wait(t.place, now))
 	if t.known {
 		wait = g.known.wait(t.pair(), now)
@@ -115,32 +115,8 @@ func (t *try) end(answer Answer) {
 		undo()
 	}
 	if answer == Yes && t.place != "" {
-		t.g.trust(t.pair())
-	}
-}
-
-// trust remembers a success.
-func (g *guard) trust(pair string) {
-	now := g.now()
-	if _, ok := g.until[pair]; !ok && len(g.until) >= maxKeys {
-		g.forget(now)
-	}
-	g.until[pair] = now.Add(trust)
-}
-
-// forget makes room: whose trust is over, else whoever comes first, for only
-// somebody with 32,768 right passwords gets here.
-func (g *guard) forget(now time.Time) {
-	for pair, until := range g.until {
-		if !now.Before(until) {
-			delete(g.until, pair)
-		}
-	}
-	for pair := range g.until {
-		if len(g.until) < maxKeys {
-			return
-		}
-		delete(g.until, pair)
+		now := t.g.now()
+		t.g.known.entry(t.pair(), now).trusted = now.Add(trust)
 	}
 }
 

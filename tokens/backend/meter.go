@@ -14,8 +14,8 @@ type pace struct {
 	forget  time.Duration // one failure is forgotten each
 }
 
-// maxKeys bounds a meter's memory to some megabytes. The key that failed longest
-// ago is forgotten first: it has served its delay.
+// maxKeys bounds a meter's memory to some megabytes. The key that was used longest
+// ago is forgotten first.
 const maxKeys = 1 << 15
 
 // meter counts failures by key. Its owner locks it.
@@ -30,6 +30,7 @@ type tally struct {
 	failures int
 	last     time.Time
 	seen     [4]uint64 // marks of the latest failures; 0 is none
+	trusted  time.Time // until when, after a success
 }
 
 func newMeter(p pace) *meter {
@@ -67,19 +68,23 @@ func (p pace) delay(failures int) time.Duration {
 	return min(p.longest, p.first<<min(over-1, 20))
 }
 
-// add counts a failure for key, and returns what takes it back.
-func (m *meter) add(key string, now time.Time) (undo func()) {
+// entry is what is counted for key, made if need be, and the last to be forgotten.
+func (m *meter) entry(key string, now time.Time) *tally {
 	e := m.keys[key]
 	if e == nil {
 		if len(m.keys) >= maxKeys {
-			oldest := m.order.Back()
-			delete(m.keys, m.order.Remove(oldest).(*tally).key)
+			delete(m.keys, m.order.Remove(m.order.Back()).(*tally).key)
 		}
 		e = m.order.PushFront(&tally{key: key, last: now})
 		m.keys[key] = e
 	}
 	m.order.MoveToFront(e)
-	t := e.Value.(*tally)
+	return e.Value.(*tally)
+}
+
+// add counts a failure for key, and returns what takes it back.
+func (m *meter) add(key string, now time.Time) (undo func()) {
+	t := m.entry(key, now)
 	before := t.last
 	// More than the longest delay needs would only take longer to be forgotten.
 	t.failures = min(m.now(t, now)+1, m.pace.free+16)
