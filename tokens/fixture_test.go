@@ -63,11 +63,14 @@ func newFixture(t *testing.T, change func(*Config)) *fixture {
 	return f
 }
 
+// farAway is a time that no test reaches: the year 2100.
+const farAway = 4102444800000
+
 func addPeople(t *testing.T, db *sqldb.DB) {
 	t.Helper()
 	for id, name := range map[string]string{"1": "alice", "2": "bob"} {
-		_, err := db.ExecContext(t.Context(),
-			`INSERT INTO accounts (id, username, created_at, last_login_at) VALUES ($1, $2, 0, 0)`, id, name)
+		_, err := db.ExecContext(t.Context(), `INSERT INTO accounts
+			(id, username, created_at, last_login_at, standing_at, trusted_until) VALUES ($1, $2, 0, 0, $3, $3)`, id, name, farAway)
 		require.NoError(t, err)
 	}
 }
@@ -117,6 +120,31 @@ func (f *fixture) count(query string, args ...any) (n int) {
 	f.t.Helper()
 	require.NoError(f.t, f.db.QueryRowContext(f.t.Context(), query, args...).Scan(&n))
 	return n
+}
+
+// device gives alice a device password.
+func (f *fixture) device(service, name string) (Device, string) {
+	f.t.Helper()
+	d, secret, err := f.IssueDevice(f.t.Context(), "1", service, name)
+	require.NoError(f.t, err)
+	return d, secret
+}
+
+// phone lets SIP be offered.
+func phone(c *Config) { c.Realm = "sip.example.org" }
+
+// ask asks as an XMPP server would and returns the reason.
+func (f *fixture) ask(username, secret string) string {
+	f.t.Helper()
+	return f.askFor(ServiceXMPP, username, secret)
+}
+
+func (f *fixture) askFor(service, username, secret string) string {
+	f.t.Helper()
+	v, err := f.Check(f.t.Context(), Attempt{Service: service, Username: username, Secret: secret, Front: "prosody"})
+	require.NoError(f.t, err)
+	require.Equal(f.t, v.Reason == ReasonOK, v.OK)
+	return v.Reason
 }
 
 // ended is a context that has ended.

@@ -63,7 +63,8 @@ func (s *Service) issue(ctx context.Context, account, session, purpose string) (
 	return username, secret, expires, nil
 }
 
-// entitled returns the username of an account that may have a credential now.
+// entitled returns the username of an account that may have a credential now,
+// and with ErrBlocked and ErrSuspended of one that may not.
 // An internal one is given to a suspended account too: its streams must end.
 func (s *Service) entitled(ctx context.Context, tx *sql.Tx, account, session, purpose string) (username string, err error) {
 	var suspended, blocked sql.NullInt64
@@ -75,9 +76,9 @@ func (s *Service) entitled(ctx context.Context, tx *sql.Tx, account, session, pu
 	case err != nil:
 		return "", fmt.Errorf("tokens: read account: %w", err)
 	case blocked.Valid && purpose != purposeInternal:
-		return "", ErrBlocked
+		return username, ErrBlocked
 	case suspended.Valid && purpose != purposeInternal:
-		return "", ErrSuspended
+		return username, ErrSuspended
 	case session == "":
 		return username, nil
 	}

@@ -24,7 +24,7 @@ const feedChannel = "revocations"
 // when there is nothing left to kill: streams may still hang on it. reason is a
 // plain sentence, shown to the person.
 func (s *Service) RevokeCredential(ctx context.Context, credential, reason string) error {
-	return s.revoke(ctx, Revocation{Kind: kindCredential, Subject: credential, Reason: reason}, `id = $1`,
+	return s.revoke(ctx, &Revocation{Kind: kindCredential, Subject: credential, Reason: reason}, `id = $1`,
 		`SELECT c.account_id, a.username, c.purpose FROM credentials c JOIN accounts a ON a.id = c.account_id WHERE c.id = $1`)
 }
 
@@ -34,22 +34,26 @@ func (s *Service) RevokeSession(ctx context.Context, session, reason string) err
 	if session == "" {
 		return fmt.Errorf("tokens: revoke: no session named")
 	}
-	return s.revoke(ctx, Revocation{Kind: kindSession, Subject: session, Reason: reason}, `session_id = $1`,
+	return s.revoke(ctx, &Revocation{Kind: kindSession, Subject: session, Reason: reason}, `session_id = $1`,
 		`SELECT l.account_id, a.username, 'temporary' FROM logins l JOIN accounts a ON a.id = l.account_id WHERE l.id = $1`)
 }
 
 // RevokeAccount kills all credentials of a person, those of devices too. New
 // ones can be issued: to prevent that, suspend the account first.
 func (s *Service) RevokeAccount(ctx context.Context, account, reason string) error {
-	return s.revoke(ctx, Revocation{Kind: kindAccount, Subject: account, Account: account, Reason: reason},
-		`account_id = $1`, nameOfAccount)
+	r := Revocation{Kind: kindAccount, Subject: account, Account: account, Reason: reason}
+	if err := s.revoke(ctx, &r, `account_id = $1`, nameOfAccount); err != nil {
+		return err
+	}
+	s.record("revoke", r.Username, account, "", "ok", reason)
+	return nil
 }
 
 // EndAccount closes the account's streams, whatever they were opened with, and
 // kills its temporary and internal credentials; device passwords stay, for when
 // the account comes back.
 func (s *Service) EndAccount(ctx context.Context, account, reason string) error {
-	return s.revoke(ctx, Revocation{Kind: kindAccount, Subject: account, Account: account, Reason: reason},
+	return s.revoke(ctx, &Revocation{Kind: kindAccount, Subject: account, Account: account, Reason: reason},
 		`account_id = $1 AND purpose <> 'device'`, nameOfAccount)
 }
 
@@ -57,13 +61,13 @@ const nameOfAccount = `SELECT id, username, '' FROM accounts WHERE id = $1`
 
 // revoke kills the credentials that which selects by the subject, $1, and
 // appends the entry. whose tells account, username and purpose of the subject.
-func (s *Service) revoke(ctx context.Context, r Revocation, which, whose string) error {
+func (s *Service) revoke(ctx context.Context, r *Revocation, which, whose string) error {
 	r.At = s.now()
-	err := s.db.Update(ctx, func(tx *sql.Tx) error { return s.end(ctx, tx, &r, which, whose) })
+	err := s.db.Update(ctx, func(tx *sql.Tx) error { return s.end(ctx, tx, r, which, whose) })
 	if err != nil {
 		return fmt.Errorf("tokens: revoke %s: %w", r.Kind, err)
 	}
-	s.told(ctx, r)
+	s.told(ctx, *r)
 	return nil
 }
 
