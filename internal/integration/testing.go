@@ -37,6 +37,22 @@ func StartEjabberd(tb testing.TB, cfg EjabberdConfig) *Ejabberd {
 	return e
 }
 
+// StartSlapd starts a directory for one test and ends it with the test.
+func StartSlapd(tb testing.TB, cfg SlapdConfig) *Slapd {
+	tb.Helper()
+	s, err := LaunchSlapd(tb.Context(), tb.TempDir(), cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		s.Kill()
+		if tb.Failed() {
+			tb.Logf("slapd's log:\n%s", tail(s.Log(), 100))
+		}
+	})
+	return s
+}
+
 // Server is any XMPP server of this package.
 type Server interface {
 	Addr() string   // where clients connect over TCP
