@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -132,6 +134,32 @@ func (o *oauth) form(w http.ResponseWriter, r *http.Request) (url.Values, bool) 
 		return nil, false
 	}
 	return form, true
+}
+
+// readForm reads the body of a POST; a query is not looked at, since a secret in one
+// would end in logs (RFC 6749 section 2.3.1).
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *oauthFailure) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, &oauthFailure{http.StatusMethodNotAllowed, "invalid_request", "ask with POST"}
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return nil, invalidRequest("the body must be application/x-www-form-urlencoded")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &oauthFailure{http.StatusRequestEntityTooLarge, "invalid_request", "the body is too large"}
+	case err != nil:
+		return nil, invalidRequest("the body is not readable")
+	}
+	form, err := parseForm(string(body))
+	if err != nil {
+		return nil, invalidRequest(err.Error())
+	}
+	return form, nil
 }
 
 // authenticate checks the client's id and secret, which stand in HTTP Basic, each
