@@ -29,7 +29,7 @@ func (c *Core) AuthBy(ctx context.Context, q Question, check func(context.Contex
 	return c.auth(ctx, q, func(ctx context.Context) Result {
 		began := time.Now()
 		r := c.ask(ctx, c.issued, check)
-		if r.Answer == No {
+		if r.Answer == No && !q.Prompt {
 			held := time.Now()
 			c.hold(ctx, min(c.guard.mistake(q.User, q.Address), lastHold-time.Since(began)))
 			r.held = time.Since(held)

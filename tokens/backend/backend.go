@@ -82,6 +82,7 @@ type Question struct {
 	User    string // as typed; compared without case
 	Host    string // the domain asked about; "" where the format has none
 	Secret  string
+	Prompt  bool // hold no wrong answer back: others wait behind it
 }
 
 // Result answers Auth.
