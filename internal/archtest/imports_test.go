@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"internal/sqldb/sqldbtest":        {"internal/sqldb"},
 	"static":                          {},
 	"tokens":                          {"internal/sqldb"},
+	"tokens/audit":                    {"internal/sqldb"},
 	"tokens/backend":                  {},
 	"tokens/backend/ldap":             {"tokens/backend"},
 	"webclient":                       {"internal/sqldb", "static", "webclient/mastodon"},
