@@ -19,7 +19,7 @@ const dist = join(root, "static", "dist");
 // loads it later: then it comes first, because the panel holds its name. The launcher keeps its name because the page
 // that loads it is not ours to rewrite.
 const outputs = [
-  { name: "devices.js", entry: "src/devices/page.tsx", hashed: true, later: true },
+  { name: "devices.js", entry: "src/views/devices/page.tsx", hashed: true, later: true },
   { name: "panel.js", entry: "src/main.tsx", hashed: true },
   { name: "panel.css", entry: "src/css/panel.css", hashed: true },
   { name: "callback.js", entry: "src/callback.ts", hashed: true },

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { bundleLater } from "../bundle.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; base-uri 'none'; form-action 'none'";
@@ -11,6 +12,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 async function bundle(entry: string): Promise<string> {
   const result = await build({
     entryPoints: [join(here, entry)], bundle: true, write: false, format: "iife", outdir: "out", jsx: "automatic", jsxImportSource: "preact", logLevel: "warning",
+    define: { DEVICES_FILE: '"./devices.js"' },
   });
   return result.outputFiles[0]?.text ?? "";
 }
@@ -23,6 +25,7 @@ export interface Served {
 export async function serve(): Promise<Served> {
   const files: Record<string, { type: string; body: string }> = {
     "/gallery.js": { type: "text/javascript", body: await bundle("gallery.tsx") },
+    "/devices.js": { type: "text/javascript", body: (await bundleLater("src/views/devices/page.tsx", new Set())).toString() },
     "/panel.css": { type: "text/css", body: await bundle("../src/css/panel.css") },
     "/": {
       type: "text/html",

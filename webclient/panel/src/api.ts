@@ -46,10 +46,10 @@ export interface ImportReport {
 
 export type Json = Record<string, unknown>;
 
-const str = (v: unknown): string => (typeof v === "string" ? v : "");
-const num = (v: unknown): number => (typeof v === "number" && Number.isFinite(v) ? v : 0);
-const rec = (v: unknown): Json => (isRecord(v) ? v : {});
-const list = (v: unknown): unknown[] => (Array.isArray(v) ? v : []);
+export const str = (v: unknown): string => (typeof v === "string" ? v : "");
+export const num = (v: unknown): number => (typeof v === "number" && Number.isFinite(v) ? v : 0);
+export const rec = (v: unknown): Json => (isRecord(v) ? v : {});
+export const list = (v: unknown): unknown[] => (Array.isArray(v) ? v : []);
 
 function result<T>(a: Answer, read: (json: Json) => T | null): Result<T> {
   if (a.status >= 200 && a.status < 300) {

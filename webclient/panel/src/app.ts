@@ -73,7 +73,7 @@ export interface Actions {
   go(to: Extract<ScreenKind, "list" | "settings" | "people" | "devices">): void;
   /** For a page with matters of its own: asks the server. Who is told to be signed out is signed out here as well. */
   readonly ask: Ask;
-  /** Sets State.notice. */
+  /** Sets State.notice, unless nobody is signed in any more. */
   tell(notice: string): void;
   search(query: string): void;
   /** Opens a conversation with anyone in the list. */
@@ -274,7 +274,7 @@ class Core implements Actions {
   loadOlder = (jid: string): void => void this.#chat?.history.older(jid);
   fillGap = (jid: string, key: string): void => void this.#chat?.history.gap(jid, key);
   tell = (notice: string): void => {
-    this.#cell.change((s) => (s.notice === notice ? s : { ...s, notice }));
+    this.#cell.change((s) => (s.notice === notice || (notice && !s.account) ? s : { ...s, notice }));
   };
 
   dismiss = (): void => this.tell("");

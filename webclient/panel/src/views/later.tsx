@@ -1,7 +1,7 @@
 // A page that few people open and that is therefore loaded when one opens it (docs/adr/0029).
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { DevicesProps } from "../devices/page.tsx";
+import type { DevicesProps } from "./devices/page.tsx";
 import { lent } from "./lent.ts";
 import { Problem, SidePage, Spinner } from "./parts.tsx";
 

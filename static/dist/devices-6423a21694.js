@@ -1,3 +1,0 @@
-export default lent=>{
-"use strict";var page=(()=>{var s=Object.defineProperty;var i=Object.getOwnPropertyDescriptor;var l=Object.getOwnPropertyNames;var a=Object.prototype.hasOwnProperty;var x=(e,t)=>{for(var n in t)s(e,n,{get:t[n],enumerable:!0})},m=(e,t,n,r)=>{if(t&&typeof t=="object"||typeof t=="function")for(let o of l(t))!a.call(e,o)&&o!==n&&s(e,o,{get:()=>t[o],enumerable:!(r=i(t,o))||r.enumerable});return e};var d=e=>m(s({},"__esModule",{value:!0}),e);var k={};x(k,{DevicesPage:()=>g});var P=lent[8],v=lent[9],S=lent[10],B=lent[11],b=lent[12],p=lent[13],u=lent[14],y=lent[15];var D=lent[0],c=lent[1],E=lent[2];function g({onBack:e}){return c(p,{title:"Apps & devices",back:"Back to the settings",onBack:e,children:"x"})}return d(k);})();
-return page}
