@@ -33,13 +33,16 @@ func (s *Server) saveAccount(ctx context.Context, app mastodon.App, person masto
 		if before, err = s.claimName(ctx, tx, person.ID, username); err != nil {
 			return err
 		}
+		now := s.now()
 		_, err := tx.ExecContext(ctx, `INSERT INTO accounts (id, username, display_name, avatar_url, profile_url,
-			mastodon_token, token_scopes, created_at, last_login_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			mastodon_token, token_scopes, created_at, last_login_at, standing_at, trusted_until)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 			ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, avatar_url = excluded.avatar_url,
 			profile_url = excluded.profile_url, mastodon_token = excluded.mastodon_token,
-			token_scopes = excluded.token_scopes, last_login_at = excluded.last_login_at, suspended_at = NULL`,
+			token_scopes = excluded.token_scopes, last_login_at = excluded.last_login_at,
+			suspended_at = NULL, standing = 'good', standing_at = excluded.standing_at, trusted_until = excluded.trusted_until`,
 			person.ID, username, person.DisplayName, person.Avatar, person.URL, sealed,
-			strings.Join(token.Scopes, " "), s.now(), s.now())
+			strings.Join(token.Scopes, " "), now, now, now, now+s.cfg.Grace.Milliseconds())
 		return err
 	})
 	if err != nil {
@@ -49,8 +52,8 @@ func (s *Server) saveAccount(ctx context.Context, app mastodon.App, person masto
 	return nil
 }
 
-// claimName makes sure that username is id's or nobody's, and returns id's sealed
-// token so far.
+// claimName makes sure that username is id's or nobody's and that no admin blocked
+// it, and returns id's sealed token so far.
 func (s *Server) claimName(ctx context.Context, tx *sql.Tx, id, username string) (before []byte, err error) {
 	var owner string
 	err = tx.QueryRowContext(ctx, `SELECT id FROM accounts WHERE username = $1`, username).Scan(&owner)
@@ -62,7 +65,9 @@ func (s *Server) claimName(ctx context.Context, tx *sql.Tx, id, username string)
 		return nil, err
 	}
 	var name string
-	err = tx.QueryRowContext(ctx, `SELECT username, mastodon_token FROM accounts WHERE id = $1`, id).Scan(&name, &before)
+	var blocked bool
+	err = tx.QueryRowContext(ctx, `SELECT username, mastodon_token, blocked_at IS NOT NULL FROM accounts WHERE id = $1`, id).
+		Scan(&name, &before, &blocked)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil
@@ -71,6 +76,8 @@ func (s *Server) claimName(ctx context.Context, tx *sql.Tx, id, username string)
 	case name != username:
 		return nil, failed(codeNameTaken, fmt.Errorf("account %s was %q and is now %q; chat addresses do not change with names",
 			id, name, username))
+	case blocked:
+		return nil, failed(codeBlocked, nil)
 	}
 	return before, nil
 }
@@ -92,14 +99,27 @@ func (s *Server) dropReplaced(ctx context.Context, app mastodon.App, account str
 
 // token is account's Mastodon token, errLoginAgain if there is none that opens.
 func (s *Server) token(ctx context.Context, account string) (mastodon.Secret, error) {
-	var sealed []byte
-	err := s.cfg.DB.QueryRowContext(ctx, `SELECT mastodon_token FROM accounts WHERE id = $1`, account).Scan(&sealed)
-	switch {
-	case errors.Is(err, sql.ErrNoRows) || err == nil && sealed == nil:
-		return "", errLoginAgain
-	case err != nil:
-		return "", fmt.Errorf("webclient: token: %w", err)
+	sealed, err := s.sealedToken(ctx, account)
+	if err != nil {
+		return "", err
 	}
+	return s.openToken(ctx, account, sealed)
+}
+
+// sealedToken is the token as it is stored, errLoginAgain if there is none.
+func (s *Server) sealedToken(ctx context.Context, account string) (sealed []byte, err error) {
+	err = s.cfg.DB.QueryRowContext(ctx, `SELECT mastodon_token FROM accounts WHERE id = $1`, account).Scan(&sealed)
+	switch {
+	case noRow(err) || err == nil && sealed == nil:
+		return nil, errLoginAgain
+	case err != nil:
+		return nil, fmt.Errorf("webclient: token: %w", err)
+	}
+	return sealed, nil
+}
+
+// openToken is errLoginAgain where no key opens it.
+func (s *Server) openToken(ctx context.Context, account string, sealed []byte) (mastodon.Secret, error) {
 	plain, _, err := s.keys.open(tokenPurpose(account), sealed)
 	if err != nil {
 		s.cfg.Log.ErrorContext(ctx, "a stored Mastodon token cannot be read", "account", account, "error", err)

@@ -79,7 +79,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, code, verifier s
 	if err != nil {
 		return "", err
 	}
-	s.standing.mark(person.ID, s.cfg.Now())
+	s.asked.forget(person.ID)
 	s.cfg.Log.InfoContext(ctx, "signed in", "account", person.ID, "username", person.Username, "login", id)
 	if s.cfg.CrossSite {
 		return s.offer(ctx, id)
@@ -118,7 +118,7 @@ func (s *Server) admit(ctx context.Context, app mastodon.App, code, verifier str
 // not tell it stays: another login of the same person may live on it.
 func (s *Server) giveBack(ctx context.Context, app mastodon.App, token mastodon.Token, cause error) {
 	switch loginCode(cause) {
-	case codeDisabled, codeSuspended, codeMoved, codeUnconfirmed, codeNameTaken:
+	case codeDisabled, codeSuspended, codeMoved, codeUnconfirmed, codeNameTaken, codeBlocked:
 	default:
 		return
 	}

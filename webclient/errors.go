@@ -20,6 +20,8 @@ const (
 	codeSuspended   = "account_suspended"
 	codeMoved       = "account_moved"
 	codeUnconfirmed = "account_unconfirmed"
+	codeDeleted     = "account_deleted"
+	codeBlocked     = "account_blocked"
 	codeDown        = "mastodon_down"
 	codeInvalid     = "mastodon_invalid"
 	codeBusy        = "mastodon_busy"
@@ -44,6 +46,8 @@ var loginOutcomes = map[string]loginOutcome{
 	codeSuspended:   {"Your account is suspended on the server, so you cannot chat. Ask the people who run it.", slog.LevelInfo},
 	codeMoved:       {"Your account has moved. Sign in with the account you moved to, on its own server.", slog.LevelInfo},
 	codeUnconfirmed: {"Your account is not confirmed yet. Confirm your e-mail address or wait for approval, then sign in again.", slog.LevelInfo},
+	codeDeleted:     {"Your account no longer exists on the server, so you cannot chat.", slog.LevelInfo},
+	codeBlocked:     {"The people who run the chat have blocked your account here. Ask them if you think that is wrong.", slog.LevelInfo},
 	codeDown:        {"The Mastodon server does not answer at the moment. Try again in a few minutes.", slog.LevelWarn},
 	codeInvalid:     {"The Mastodon server gave an answer that could not be understood. Try again; if it stays so, tell the people who run it.", slog.LevelError},
 	codeBusy:        {"Too many people are signing in right now. Wait a minute, then try again.", slog.LevelWarn},

@@ -78,8 +78,7 @@ func (s *Server) followsError(ctx context.Context, account string, err error) er
 	case errors.Is(err, mastodon.ErrTokenInvalid), errors.Is(err, mastodon.ErrAccountDisabled),
 		errors.Is(err, mastodon.ErrAccountSuspended), errors.Is(err, mastodon.ErrAccountMoved),
 		errors.Is(err, mastodon.ErrUnconfirmed):
-		s.standing.forget(account)
-		if standing := s.checkStanding(ctx, account); standing != nil {
+		if standing := s.refusal(s.examine(ctx, account, question{person: true})); standing != nil {
 			return standing
 		}
 		return errLoginAgain

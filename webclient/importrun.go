@@ -122,7 +122,7 @@ func (s *Server) settle(ctx context.Context, jobs map[string]*importState, a att
 }
 
 func (s *Server) unfinished(ctx context.Context) ([]importJob, error) {
-	rows, err := s.cfg.DB.QueryContext(ctx, `SELECT i.id, i.account_id, a.username, i.created_at, a.suspended_at IS NOT NULL
+	rows, err := s.cfg.DB.QueryContext(ctx, `SELECT i.id, i.account_id, a.username, i.created_at, a.suspended_at IS NOT NULL OR a.blocked_at IS NOT NULL
 		FROM imports i JOIN accounts a ON a.id = i.account_id WHERE i.finished_at IS NULL ORDER BY i.created_at, i.id`)
 	if err != nil {
 		return nil, fmt.Errorf("webclient: imports: %w", err)

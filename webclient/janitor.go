@@ -67,10 +67,15 @@ type revokeTry struct {
 	wait time.Duration
 }
 
+// tokenNeeds is the number of an account's live logins and device passwords, of the
+// account a at the time $1. Either needs the Mastodon token: device passwords for
+// telling whether their owner may still use the instance.
+const tokenNeeds = `(SELECT count(*) FROM logins l WHERE l.account_id = a.id AND l.ended_at IS NULL AND l.expires_at > $1)
+	+ (SELECT count(*) FROM credentials c WHERE c.account_id = a.id AND c.purpose = 'device' AND c.revoked_at IS NULL)`
+
 // revokeUnused gives back the tokens of accounts that are signed in nowhere.
 func (s *Server) revokeUnused(ctx context.Context, tries map[string]revokeTry) error {
-	accounts, err := s.texts(ctx, `SELECT a.id FROM accounts a WHERE a.mastodon_token IS NOT NULL AND NOT EXISTS
-		(SELECT 1 FROM logins l WHERE l.account_id = a.id AND l.ended_at IS NULL AND l.expires_at > $1)
+	accounts, err := s.texts(ctx, `SELECT a.id FROM accounts a WHERE a.mastodon_token IS NOT NULL AND `+tokenNeeds+` = 0
 		ORDER BY a.id LIMIT $2`, s.now(), janitorPortion)
 	if err != nil {
 		return err
@@ -94,8 +99,7 @@ func (s *Server) revokeUnused(ctx context.Context, tries map[string]revokeTry) e
 	return nil
 }
 
-// revokeToken revokes account's Mastodon token if no live login uses it, and
-// forgets it. It tells whether there is nothing left to do. No login can be half
+// revokeToken revokes account's Mastodon token if nothing needs it, and forgets it. It tells whether there is nothing left to do. No login can be half
 // made meanwhile: Mastodon may be handing it the same token.
 func (s *Server) revokeToken(ctx context.Context, account string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -106,9 +110,7 @@ func (s *Server) revokeToken(ctx context.Context, account string) bool {
 	defer s.exchanges.Release(loginShare)
 	var live int
 	var sealed []byte
-	err := s.cfg.DB.QueryRowContext(ctx, `SELECT mastodon_token, (SELECT count(*) FROM logins l
-		WHERE l.account_id = a.id AND l.ended_at IS NULL AND l.expires_at > $1)
-		FROM accounts a WHERE a.id = $2`, s.now(), account).Scan(&sealed, &live)
+	err := s.cfg.DB.QueryRowContext(ctx, `SELECT mastodon_token, `+tokenNeeds+` FROM accounts a WHERE a.id = $2`, s.now(), account).Scan(&sealed, &live)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && (live > 0 || sealed == nil) {
 		return true
 	}
@@ -122,8 +124,7 @@ func (s *Server) revokeToken(ctx context.Context, account string) bool {
 		s.cfg.Log.WarnContext(ctx, "revoking a Mastodon token failed; it is tried again", "account", account, "error", err)
 		return false
 	}
-	s.standing.forget(account)
-	s.cfg.Log.InfoContext(ctx, "Mastodon token revoked: the account is signed in nowhere", "account", account)
+	s.cfg.Log.InfoContext(ctx, "Mastodon token revoked: nothing needs it any more", "account", account)
 	return true
 }
 
@@ -170,7 +171,7 @@ func (s *Server) sweep(ctx context.Context) error {
 			return fmt.Errorf("webclient: sweep: %w", err)
 		}
 	}
-	s.standing.prune(s.cfg.Now(), s.pace.standingCheck)
+	s.asked.prune(s.cfg.Now())
 	return nil
 }
 

@@ -195,7 +195,7 @@ func TestTooManyLoginsAtOnce(t *testing.T) {
 func TestEveryCodeHasASentence(t *testing.T) {
 	seen := map[string]string{}
 	for _, code := range []string{codeDenied, codeExpired, codeUsed, codeMismatch, codeDisabled, codeSuspended, codeMoved,
-		codeUnconfirmed, codeDown, codeInvalid, codeBusy, codeNameTaken, codePopup, codeInternal} {
+		codeUnconfirmed, codeDeleted, codeBlocked, codeDown, codeInvalid, codeBusy, codeNameTaken, codePopup, codeInternal} {
 		message := loginOutcomes[code].message
 		require.NotEmpty(t, message, code)
 		assert.Equal(t, byte('.'), message[len(message)-1], code)

@@ -44,7 +44,7 @@ func (s *Server) Handler() http.Handler {
 	api("/auth/logout", bodyLimit, verbs{"POST": s.signOut})
 	api("/auth/handoff", bodyLimit, verbs{"POST": s.takeOver})
 
-	mux.Handle("/hooks/mastodon", s.hook(verbs{"POST": s.mastodonHook}))
+	api("/hooks/mastodon", hookBodyLimit, verbs{"POST": s.mastodonHook})
 	mux.Handle("/auth/login", s.page(pageCallback, verbs{"GET": s.beginLogin}))
 	mux.Handle("/auth/callback", s.page(pageCallback, verbs{"GET": s.endOfLogin}))
 	mux.Handle("/panel", s.page(pagePanel, verbs{"GET": s.showPanel}))

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 )
 
 // Server answers the public listener's requests, all but the WebSocket.
@@ -26,10 +27,18 @@ type Server struct {
 	newDevices *allowance          // new device passwords
 	exchanges  *semaphore.Weighted // logins share it between exchange and save; revoking a token takes all of it
 	appLock    chan struct{}       // one registration at a time
-	standing   *standing
+	asked      *asked              // about whom Mastodon could not say
+	strangers  strangers           // how it takes to calls that speak for nobody
+	ended      endings             // of accounts that are not good any more
+	hooked     hooked              // what webhooks want to be asked about
+	hooks      *rate.Limiter       // webhooks
+	hookBodies *semaphore.Weighted // webhooks that are being read
+	metrics    *metrics
 	listeners  listeners // of imports
 	wakeTidy   chan struct{}
 	wakeImport chan struct{}
+
+	wakeStanding chan struct{}
 
 	consentTurns, standingTurns turns // one change, one check per account at a time
 
@@ -47,6 +56,9 @@ type pace struct {
 	standingCheck time.Duration // age at which an account's standing is asked again
 	standingRetry time.Duration // after Mastodon could not say
 	standingWait  time.Duration // how long to wait for Mastodon's answer
+	standingRound time.Duration // how often to look whom to ask about
+	standingSweep time.Duration // the same for people who are not online
+	standingHold  time.Duration // how long public profiles may be told from caches
 	watcherWait   time.Duration // how long a change of consent waits for live streams
 	importRetry   time.Duration // first back-off of an import, doubled up to importRetryMax
 	importMax     time.Duration
@@ -59,6 +71,7 @@ func defaultPace() pace {
 	return pace{
 		tidy: time.Second, sweep: time.Minute, heartbeat: 15 * time.Second, glance: 2 * time.Second,
 		standingCheck: 5 * time.Minute, standingRetry: 30 * time.Second, standingWait: 4 * time.Second,
+		standingRound: 5 * time.Second, standingSweep: time.Minute, standingHold: time.Minute,
 		watcherWait: 4 * time.Second,
 		importRetry: time.Second, importMax: 30 * time.Second, importGiveUp: 24 * time.Hour, importBatch: 5 * time.Minute,
 		revokeRetry: time.Minute,
@@ -90,10 +103,14 @@ func New(cfg Config) (*Server, error) {
 		exchanges:  semaphore.NewWeighted(loginShare),
 		watchers:   semaphore.NewWeighted(watcherShare),
 		appLock:    make(chan struct{}, 1),
-		standing:   newStanding(),
+		asked:      newAsked(),
+		hooks:      newHookPace(),
+		hookBodies: semaphore.NewWeighted(hookBodies),
 		wakeTidy:   make(chan struct{}, 1),
 		wakeImport: make(chan struct{}, 1),
 		stopped:    make(chan struct{}),
+
+		wakeStanding: make(chan struct{}, 1),
 	}
 	if s.public, err = origin(cfg.PublicURL); err != nil {
 		return nil, fmt.Errorf("webclient: PublicURL: %w", err)
@@ -105,11 +122,15 @@ func New(cfg Config) (*Server, error) {
 	if s.pages, err = newPages(cfg); err != nil {
 		return nil, err
 	}
+	if s.metrics, err = newMetrics(cfg.Metrics, cfg.Now); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
 // Run does the work that no request waits for, until ctx ends: it ends expired
-// logins, revokes unused Mastodon tokens, clears away old rows, and runs imports.
+// logins, revokes unused Mastodon tokens, asks whether people may still use the
+// instance, clears away old rows, and runs imports.
 // When it returns, nothing of the Server runs any more except requests. Call it
 // once.
 func (s *Server) Run(ctx context.Context) error {
@@ -124,6 +145,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stop()
 	group.Go(func() error { return s.tidy(ctx) })
 	group.Go(func() error { return s.runImports(ctx) })
+	group.Go(func() error { return s.watchStanding(ctx) })
 	return group.Wait()
 }
 

@@ -2,6 +2,7 @@ package webclient
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,159 +12,219 @@ import (
 	"github.com/trunkline-chat/trunkline/webclient/mastodon"
 )
 
-// standing remembers when each account was last seen to be welcome at the
-// instance. It is kept in memory: after a restart everybody is asked for once.
+// How an account stands at the instance: accounts.standing.
+const (
+	standingGood        = "good"
+	standingSuspended   = "suspended"
+	standingDisabled    = "disabled"
+	standingMoved       = "moved"
+	standingDeleted     = "deleted"
+	standingUnconfirmed = "unconfirmed"
+)
+
+// standingCodes are what people are told of each standing but good.
+var standingCodes = map[string]string{
+	standingSuspended: codeSuspended, standingDisabled: codeDisabled, standingMoved: codeMoved,
+	standingDeleted: codeDeleted, standingUnconfirmed: codeUnconfirmed,
+}
+
+// standingOf is the standing that an error from Mastodon tells of, "" where it
+// tells none.
+func standingOf(err error) string {
+	switch {
+	case errors.Is(err, mastodon.ErrAccountSuspended):
+		return standingSuspended
+	case errors.Is(err, mastodon.ErrAccountMoved):
+		return standingMoved
+	case errors.Is(err, mastodon.ErrUnconfirmed):
+		return standingUnconfirmed
+	case errors.Is(err, mastodon.ErrAccountDisabled):
+		return standingDisabled
+	}
+	return ""
+}
+
+// standing is what is known of an account.
 type standing struct {
-	mu   sync.Mutex
-	next map[string]time.Time // when to ask again
-	ok   map[string]time.Time // when Mastodon last said yes
+	now     string    // one of the words above
+	at      time.Time // when Mastodon last said good
+	trusted time.Time // until then Mastodon need not have said it again
+	refused bool      // now is not good
+	blocked bool      // by the admin here, whatever Mastodon says
+	signOut bool      // Mastodon no longer takes the token: its logins have ended
 }
 
-func newStanding() *standing {
-	return &standing{next: map[string]time.Time{}, ok: map[string]time.Time{}}
-}
-
-// mark says that Mastodon let the account in at that time.
-func (st *standing) mark(account string, at time.Time) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.ok[account] = at
-	delete(st.next, account)
-}
-
-// later puts the next question off.
-func (st *standing) later(account string, until time.Time) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.next[account] = until
-}
-
-func (st *standing) forget(account string) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	delete(st.ok, account)
-	delete(st.next, account)
-}
-
-// due tells whether to ask now.
-func (st *standing) due(account string, now time.Time, age time.Duration) bool {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if now.Before(st.next[account]) {
-		return false
+func (s *Server) readStanding(ctx context.Context, account string) (standing, error) {
+	var st standing
+	var at, trusted int64
+	err := s.cfg.DB.QueryRowContext(ctx, `SELECT standing, standing_at, trusted_until, suspended_at IS NOT NULL,
+		blocked_at IS NOT NULL FROM accounts WHERE id = $1`, account).Scan(&st.now, &at, &trusted, &st.refused, &st.blocked)
+	if err != nil {
+		return standing{}, fmt.Errorf("webclient: standing: %w", err)
 	}
-	last, known := st.ok[account]
-	return !known || now.Sub(last) > age
+	st.at, st.trusted = time.UnixMilli(at), time.UnixMilli(trusted)
+	return st, nil
 }
 
-// prune drops what is older than age and would be asked for anyway.
-func (st *standing) prune(now time.Time, age time.Duration) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	for account, at := range st.ok {
-		if now.Sub(at) > age {
-			delete(st.ok, account)
-		}
-	}
-	for account, at := range st.next {
-		if now.After(at) {
-			delete(st.next, account)
-		}
-	}
+// question is how to ask Mastodon about an account.
+type question struct {
+	// age of an earlier yes that is good enough; 0 is none.
+	age time.Duration
+	// person asks with the person's token where there is one. That alone shows a
+	// frozen login, and counts as activity of theirs.
+	person bool
+	// enabled says that an admin's word, which is not enough alone, has it that the
+	// login is not frozen.
+	enabled bool
 }
 
-// checkStanding asks Mastodon whether account may still use the instance, if the
-// last answer is older than five minutes. A no ends all its logins and credentials
-// and is the error. Where Mastodon cannot say, the person stays in: chat goes on
-// while Mastodon is down.
-func (s *Server) checkStanding(ctx context.Context, account string) error {
-	if !s.standing.due(account, s.cfg.Now(), s.pace.standingCheck) {
-		return nil
+// cannotTell says that Mastodon gave no answer that says anything of the account.
+type cannotTell struct{ cause error }
+
+func (e *cannotTell) Error() string {
+	return "webclient: cannot tell how the account stands at the instance: " + e.cause.Error()
+}
+
+func (e *cannotTell) Unwrap() error { return e.cause }
+
+var errAskedJustNow = errors.New("asked a moment ago")
+
+// examine asks Mastodon how account stands, unless it is known well enough, and acts
+// on the answer before it returns: whoever is not good any more is cut off, whoever
+// is again is let in. One question at a time is asked about an account.
+func (s *Server) examine(ctx context.Context, account string, q question) (standing, error) {
+	st, err := s.readStanding(ctx, account)
+	if err != nil || s.known(st, q) {
+		return st, err
 	}
 	release, err := s.standingTurns.take(ctx, account)
 	if err != nil {
-		return err
+		return standing{}, err
 	}
 	defer release()
-	if !s.standing.due(account, s.cfg.Now(), s.pace.standingCheck) {
-		return nil
+	if st, err = s.readStanding(ctx, account); err != nil || s.known(st, q) {
+		return st, err
+	}
+	if s.asked.later(account, s.cfg.Now()) {
+		return st, &cannotTell{errAskedJustNow}
 	}
 	// Whoever gives the request up must not thereby put the question off.
-	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.pace.standingWait)
-	defer cancel()
-	err = s.askStanding(ask, account)
-	code := ""
-	switch {
-	case err == nil:
-		s.standing.mark(account, s.cfg.Now())
-		return nil
-	case errors.Is(err, mastodon.ErrTokenInvalid), errors.Is(err, errLoginAgain):
-	case errors.Is(err, mastodon.ErrAccountDisabled), errors.Is(err, mastodon.ErrAccountSuspended),
-		errors.Is(err, mastodon.ErrAccountMoved), errors.Is(err, mastodon.ErrUnconfirmed):
-		code = loginCode(err)
-	default:
-		s.standing.later(account, s.cfg.Now().Add(s.pace.standingRetry))
-		s.cfg.Log.WarnContext(ctx, "cannot tell whether an account is still welcome at the instance",
-			"account", account, "error", err)
-		return nil
-	}
-	s.cfg.Log.InfoContext(ctx, "the instance no longer lets an account in", "account", account, "error", err)
-	return s.expel(ctx, account, code)
-}
-
-// askStanding asks Mastodon. A login that ends just now may have put a new token in
-// the place of the one we hold: only the stored one counts.
-func (s *Server) askStanding(ctx context.Context, account string) error {
-	var asked mastodon.Secret
-	for {
-		token, err := s.token(ctx, account)
-		if err != nil {
-			return err
-		}
-		if token == asked {
-			return mastodon.ErrTokenInvalid
-		}
-		asked = token
-		person, err := s.cfg.Mastodon.VerifyCredentials(ctx, token)
-		switch {
-		case errors.Is(err, mastodon.ErrTokenInvalid):
-			continue
-		case err != nil:
-			return s.cfg.Mastodon.Explain(ctx, err, account)
-		case person.ID != account:
-			return fmt.Errorf("the token belongs to account %s: %w", person.ID, mastodon.ErrTokenInvalid)
-		case person.Moved:
-			return mastodon.ErrAccountMoved
-		}
-		return nil
-	}
-}
-
-// expel ends everything of an account that the instance does not let in any more.
-// code says why; "" means that only the token is no longer good. It returns what
-// the API answers.
-func (s *Server) expel(ctx context.Context, account, code string) error {
-	s.standing.forget(account)
 	ctx = context.WithoutCancel(ctx)
-	reason, answer := codeOrLoginAgain(code)
-	query := `UPDATE accounts SET mastodon_token = NULL WHERE id = $1`
-	args := []any{account}
-	if code != "" {
-		query = `UPDATE accounts SET suspended_at = COALESCE(suspended_at, $1) WHERE id = $2`
-		args = []any{s.now(), account}
+	began := s.now()
+	ask, cancel := context.WithTimeout(ctx, s.pace.standingWait)
+	defer cancel()
+	said, err := s.askStanding(ask, account, q)
+	s.metrics.asked(said, err, s.cfg.Now())
+	if said.signOut {
+		if err := s.endLogins(ctx, account, errLoginAgain.code, began); err != nil {
+			return st, err
+		}
 	}
-	if _, err := s.cfg.DB.ExecContext(ctx, query, args...); err != nil {
-		return fmt.Errorf("webclient: standing: %w", err)
+	if err != nil {
+		s.asked.putOff(account, s.cfg.Now().Add(s.pace.standingRetry))
+		s.cfg.Log.WarnContext(ctx, "cannot tell how an account stands at the instance", "account", account, "error", err)
+		st.signOut = said.signOut
+		return st, &cannotTell{err}
 	}
-	if err := s.endAccount(ctx, account, reason); err != nil {
-		return err
-	}
-	return answer
+	return s.settleStanding(ctx, account, said)
 }
 
-func codeOrLoginAgain(code string) (reason string, answer error) {
-	if code == "" {
-		return errLoginAgain.code, errLoginAgain
-	}
-	return code, &apiError{status: http.StatusUnauthorized, code: code, message: loginOutcomes[code].message}
+// known tells whether Mastodon need not be asked. Whom the admin blocked is not
+// asked about: the answer would change nothing.
+func (s *Server) known(st standing, q question) bool {
+	return st.blocked || !st.refused && q.age > 0 && s.cfg.Now().Sub(st.at) <= q.age
 }
+
+// checkStanding lets account have a password for its panel: Mastodon said yes in the
+// last five minutes, or cannot say now but did within the grace. So chat goes on
+// while Mastodon is down. Otherwise the error is what the API answers.
+func (s *Server) checkStanding(ctx context.Context, account string) error {
+	st, err := s.examine(ctx, account, question{age: s.pace.standingCheck, person: true})
+	var silent *cannotTell
+	if errors.As(err, &silent) && !st.signOut && !st.refused && s.cfg.Now().Before(st.trusted) {
+		return nil
+	}
+	if err == nil && st.blocked {
+		err = s.endLogins(ctx, account, codeBlocked, s.now())
+	}
+	return s.refusal(st, err)
+}
+
+// confirmStanding is checkStanding for what outlives a login: there is no grace.
+func (s *Server) confirmStanding(ctx context.Context, account string) error {
+	return s.refusal(s.examine(ctx, account, question{age: s.pace.standingCheck, person: true}))
+}
+
+// refusal is what the API answers to somebody of that standing, nil for good.
+func (s *Server) refusal(st standing, err error) error {
+	var silent *cannotTell
+	code := standingCodes[st.now]
+	switch {
+	case err != nil && !errors.As(err, &silent):
+		return err
+	case st.blocked:
+		code = codeBlocked
+	case st.refused:
+	case st.signOut:
+		return errLoginAgain
+	case err != nil:
+		return &apiError{status: http.StatusServiceUnavailable, code: codeDown, retryAfter: s.pace.standingRetry,
+			message: loginOutcomes[codeDown].message, err: err}
+	default:
+		return nil
+	}
+	return &apiError{status: http.StatusUnauthorized, code: code, message: loginOutcomes[code].message}
+}
+
+// Recheck asks Mastodon now how account stands, and writes down what it says. An
+// error means that Mastodon did not say. It is for a person who is just about to
+// use a password, so it asks with their token where there is one.
+func (s *Server) Recheck(ctx context.Context, account string) error {
+	st, err := s.examine(ctx, account, question{person: true})
+	var silent *cannotTell
+	if errors.As(err, &silent) && errors.Is(err, errAskedJustNow) && s.cfg.Now().Before(st.trusted) {
+		return nil // nothing newer is to be had, and nothing newer is needed
+	}
+	return err
+}
+
+// asked remembers whom Mastodon could not tell us of, for some seconds, so that a
+// crowd of their apps does not ask again and again. Any goroutine may call its methods.
+type asked struct {
+	mu   sync.Mutex
+	next map[string]time.Time // when to ask again
+}
+
+func newAsked() *asked { return &asked{next: map[string]time.Time{}} }
+
+func (a *asked) putOff(account string, until time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.next[account] = until
+}
+
+// later tells whether account is not to be asked about now.
+func (a *asked) later(account string, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return now.Before(a.next[account])
+}
+
+func (a *asked) forget(account string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.next, account)
+}
+
+func (a *asked) prune(now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for account, at := range a.next {
+		if now.After(at) {
+			delete(a.next, account)
+		}
+	}
+}
+
+// noRow tells that an account is not known here.
+func noRow(err error) bool { return errors.Is(err, sql.ErrNoRows) }

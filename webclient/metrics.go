@@ -1,0 +1,83 @@
+package webclient
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trunkline-chat/trunkline/webclient/mastodon"
+)
+
+// metrics counts what Mastodon says. Labels are fixed words, never an account.
+type metrics struct {
+	checks  *prometheus.CounterVec // outcome
+	hooks   *prometheus.CounterVec // outcome
+	refused prometheus.Gauge
+	pending prometheus.Gauge
+
+	mu     sync.Mutex
+	silent time.Time // since when Mastodon does not answer; zero: it does
+}
+
+const outcomeUnknown = "unknown" // beside the words of accounts.standing
+
+func newMetrics(reg prometheus.Registerer, now func() time.Time) (*metrics, error) {
+	m := &metrics{
+		checks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trunkline_standing_checks_total",
+			Help: "Questions to Mastodon whether an account may be used, by answer."}, []string{"outcome"}),
+		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trunkline_mastodon_webhooks_total",
+			Help: "Webhooks that claimed to come from Mastodon, by what became of them."}, []string{"outcome"}),
+		refused: prometheus.NewGauge(prometheus.GaugeOpts{Name: "trunkline_accounts_refused",
+			Help: "Accounts that Mastodon says may not be used now."}),
+		pending: prometheus.NewGauge(prometheus.GaugeOpts{Name: "trunkline_standing_checks_pending",
+			Help: "Accounts that Mastodon is still to be asked about in this round."}),
+	}
+	if reg == nil {
+		return m, nil
+	}
+	silence := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "trunkline_mastodon_unreachable_seconds",
+		Help: "For how long Mastodon has not answered; 0 while it does."},
+		func() float64 { return m.silence(now()).Seconds() })
+	var errs []error
+	for _, c := range []prometheus.Collector{m.checks, m.hooks, m.refused, m.pending, silence} {
+		errs = append(errs, reg.Register(c))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("webclient: metrics: %w", err)
+	}
+	return m, nil
+}
+
+// asked counts one question.
+func (m *metrics) asked(answer said, err error, now time.Time) {
+	outcome := answer.standing
+	if err != nil {
+		outcome = outcomeUnknown
+	}
+	m.checks.WithLabelValues(outcome).Inc()
+	m.reached(err, now)
+}
+
+// reached notes whether Mastodon answered at all: a refusal is an answer.
+func (m *metrics) reached(err error, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch silent := errors.Is(err, mastodon.ErrDown) || errors.Is(err, mastodon.ErrNotMastodon); {
+	case !silent && !errors.Is(err, mastodon.ErrRateLimited):
+		m.silent = time.Time{}
+	case silent && m.silent.IsZero():
+		m.silent = now
+	}
+}
+
+func (m *metrics) silence(now time.Time) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.silent.IsZero() {
+		return 0
+	}
+	return now.Sub(m.silent)
+}
