@@ -58,8 +58,9 @@ func plausible(name string) bool {
 
 // known remembers what Mastodon said of names that nobody logged in with.
 type known struct {
-	lookup func(ctx context.Context, username string) (bool, error)
-	limit  *rate.Limiter
+	lookup  func(ctx context.Context, username string) (bool, error)
+	errands errands
+	limit   *rate.Limiter
 
 	mu      sync.Mutex
 	answers map[string]answer
@@ -73,9 +74,9 @@ type answer struct {
 	err           error
 }
 
-func newKnown(lookup func(context.Context, string) (bool, error)) *known {
+func newKnown(lookup func(context.Context, string) (bool, error), e errands) *known {
 	return &known{
-		lookup: lookup, limit: rate.NewLimiter(rate.Every(lookupEvery), lookupBurst),
+		lookup: lookup, errands: e, limit: rate.NewLimiter(rate.Every(lookupEvery), lookupBurst),
 		answers: map[string]answer{}, asking: map[string]chan struct{}{},
 	}
 }
@@ -124,26 +125,39 @@ func (k *known) exists(ctx context.Context, name string, now time.Time) (bool, e
 		done = make(chan struct{})
 		k.asking[name] = done
 		k.mu.Unlock()
-		return k.ask(ctx, name, now, a, done)
+		a, err := k.ask(ctx, name, now, a)
+		k.mu.Lock()
+		delete(k.asking, name)
+		k.mu.Unlock()
+		close(done)
+		if err != nil && ctx.Err() != nil { // whoever asks next may find the answer
+			k.errands.leave(func(ctx context.Context) error {
+				_, err := k.exists(ctx, name, now)
+				return err
+			})
+		}
+		return a.tell(now)
 	}
 }
 
-// ask asks Mastodon and keeps what it said.
-func (k *known) ask(ctx context.Context, name string, now time.Time, a answer, done chan struct{}) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookupTime)
-	exists, err := k.lookup(ctx, name)
+// ask asks Mastodon and keeps what it said. That the caller gave up is no answer
+// of Mastodon's.
+func (k *known) ask(ctx context.Context, name string, now time.Time, a answer) (answer, error) {
+	bounded, cancel := context.WithTimeout(ctx, lookupTime)
+	exists, err := k.lookup(bounded, name)
 	cancel()
-	if err == nil {
+	switch {
+	case err == nil:
 		a = answer{exists: exists, heard: now}
-	} else {
+	case ctx.Err() != nil:
+		return a, err
+	default:
 		a.failed, a.err = now, err
 	}
 	k.mu.Lock()
 	k.keep(name, a, now)
-	delete(k.asking, name)
 	k.mu.Unlock()
-	close(done)
-	return a.tell(now)
+	return a, err
 }
 
 // keep bounds the memory: first goes what is worth nothing any more, then

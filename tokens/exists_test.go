@@ -118,7 +118,7 @@ func TestLookupsAreLimited(t *testing.T) {
 
 func TestKnownNamesAreBounded(t *testing.T) {
 	d := &directory{}
-	k := newKnown(d.lookup)
+	k := newKnown(d.lookup, nil)
 	k.limit = rate.NewLimiter(rate.Inf, 1)
 	now := time.Unix(1e9, 0)
 	for i := range maxKnown + 10 {
@@ -139,7 +139,7 @@ func TestManyAskForOneNameOnce(t *testing.T) {
 			asked <- name
 			<-answer
 			return true, nil
-		})
+		}, nil)
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {

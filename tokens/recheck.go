@@ -14,33 +14,69 @@ const (
 	// login asks for a new one in the background.
 	standingStale = time.Hour
 
-	recheckAgain   = 10 * time.Second // between two questions that somebody waits for
-	recheckLater   = 5 * time.Minute  // between two in the background
-	recheckTime    = 30 * time.Second // how long one in the background may take
-	recheckWorkers = 2
-	maxRechecks    = 1 << 14
-	recheckQueue   = 1 << 10
+	recheckAgain = 10 * time.Second // between two questions that somebody waits for
+	recheckLater = 5 * time.Minute  // between two in the background
+	maxRechecks  = 1 << 14
+
+	errandTime    = 30 * time.Second // how long one question may take that nobody waits for
+	errandWorkers = 2
+	maxErrands    = 1 << 10
 )
 
 var errAskedLately = errors.New("tokens: Mastodon was asked a moment ago")
+
+// errands are questions that nobody waits for; Run's workers ask them.
+type errands chan func(ctx context.Context) error
+
+// leave leaves a question, if there is room for it.
+func (e errands) leave(ask func(ctx context.Context) error) bool {
+	select {
+	case e <- ask:
+		return true
+	default:
+		return false
+	}
+}
+
+// work asks what was left, until ctx ends.
+func (s *Service) work(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case ask := <-s.errands:
+			one, cancel := context.WithTimeout(ctx, errandTime)
+			err := ask(one)
+			cancel()
+			if err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "tokens: Mastodon does not answer", "error", err)
+			}
+		}
+	}
+}
 
 // rechecks asks Mastodon how accounts stand, about each account one question at
 // a time and not too often. It has no goroutine of its own: somebody who waits
 // asks by themselves, and Run asks what was left for later.
 type rechecks struct {
 	recheck func(ctx context.Context, account string) error
-
-	queue chan string // for Run's workers; bounded
+	errands errands
 
 	mu      sync.Mutex
-	running map[string]chan struct{} // closed at the end of the question
-	asked   map[string]time.Time     // when the last question began
-	queued  map[string]bool
+	running map[string]*question
+	asked   map[string]time.Time // when the last question began
+	queued  map[string]bool      // left for Run's workers
 }
 
-func newRechecks(recheck func(context.Context, string) error) *rechecks {
+// question is one that is being asked.
+type question struct {
+	done    chan struct{} // closed at its end
+	givenUp bool          // who asked did not wait for the answer; read after done
+}
+
+func newRechecks(recheck func(context.Context, string) error, e errands) *rechecks {
 	return &rechecks{
-		recheck: recheck, queue: make(chan string, recheckQueue), running: map[string]chan struct{}{},
+		recheck: recheck, errands: e, running: map[string]*question{},
 		asked: map[string]time.Time{}, queued: map[string]bool{},
 	}
 }
@@ -51,12 +87,18 @@ func (r *rechecks) ask(ctx context.Context, account string, now time.Time) error
 	if r.recheck == nil {
 		return nil
 	}
-	r.mu.Lock()
-	if done := r.running[account]; done != nil {
+	for {
+		r.mu.Lock()
+		before := r.running[account]
+		if before == nil {
+			break
+		}
 		r.mu.Unlock()
 		select {
-		case <-done:
-			return nil
+		case <-before.done:
+			if !before.givenUp {
+				return nil
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -65,18 +107,24 @@ func (r *rechecks) ask(ctx context.Context, account string, now time.Time) error
 		r.mu.Unlock()
 		return errAskedLately
 	}
-	done := make(chan struct{})
-	r.running[account] = done
+	q := &question{done: make(chan struct{})}
+	r.running[account] = q
 	r.remember(account, now)
 	r.mu.Unlock()
 
-	defer func() {
-		r.mu.Lock()
-		delete(r.running, account)
-		r.mu.Unlock()
-		close(done)
-	}()
-	return r.recheck(ctx, account)
+	err := r.recheck(ctx, account)
+	r.mu.Lock()
+	delete(r.running, account)
+	q.givenUp = err != nil && ctx.Err() != nil
+	if q.givenUp {
+		delete(r.asked, account)
+	}
+	r.mu.Unlock()
+	close(q.done)
+	if q.givenUp { // the answer may be worth having for the next one
+		r.later(account, now)
+	}
+	return err
 }
 
 // remember bounds its memory: what is old enough is as good as forgotten. Called
@@ -106,31 +154,17 @@ func (r *rechecks) later(account string, now time.Time) {
 	if r.queued[account] || (ok && now.Sub(last) < recheckLater) {
 		return
 	}
-	select {
-	case r.queue <- account:
-		r.queued[account] = true
-	default: // the next login asks again
-	}
-}
-
-// work asks what was left for later, until ctx ends.
-func (s *Service) work(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case account := <-s.rechecks.queue:
-			s.rechecks.mu.Lock()
-			delete(s.rechecks.queued, account)
-			s.rechecks.mu.Unlock()
-			one, cancel := context.WithTimeout(ctx, recheckTime)
-			err := s.rechecks.ask(one, account, s.now())
-			cancel()
-			if err != nil && ctx.Err() == nil && !errors.Is(err, errAskedLately) {
-				s.log.WarnContext(ctx, "cannot tell whether an account is still welcome at Mastodon",
-					"account", account, "error", err)
-			}
+	r.queued[account] = r.errands.leave(func(ctx context.Context) error {
+		r.mu.Lock()
+		delete(r.queued, account)
+		r.mu.Unlock()
+		if err := r.ask(ctx, account, now); err != nil && !errors.Is(err, errAskedLately) {
+			return fmt.Errorf("whether account %s is still welcome: %w", account, err)
 		}
+		return nil
+	})
+	if !r.queued[account] {
+		delete(r.queued, account) // no room: the next login asks again
 	}
 }
 

@@ -27,7 +27,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	for range recheckWorkers {
+	for range errandWorkers {
 		group.Go(func() error { return s.work(ctx) })
 	}
 	group.Go(func() error { return s.loop(ctx, last) })

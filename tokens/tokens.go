@@ -113,6 +113,7 @@ type Service struct {
 	statements       *statements
 	rechecks         *rechecks
 	uses             *uses
+	errands          errands
 	known            *known
 }
 
@@ -146,12 +147,13 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	left := make(errands, maxErrands)
 	return &Service{
 		db: c.DB, key: slices.Clone(c.Key), now: c.Now, rand: c.Rand, log: c.Log,
 		revoked: c.OnRevoked, accounts: accounts, sessions: sessions, devices: devices, wake: make(chan struct{}, 1),
 		realm: c.Realm, jwtKey: slices.Clone(c.JWTKey), jwtDomain: c.JWTDomain, recorder: c.Recorder,
-		statements: newStatements(c.DB), rechecks: newRechecks(c.Recheck), uses: &uses{pending: map[string]use{}},
-		known: newKnown(c.LookupName),
+		statements: newStatements(c.DB), rechecks: newRechecks(c.Recheck, left), uses: &uses{pending: map[string]use{}},
+		errands: left, known: newKnown(c.LookupName, left),
 	}, nil
 }
 
