@@ -18,9 +18,9 @@ import (
 type Membership interface {
 	// Local says whether username is one of ours, and in good standing.
 	Local(ctx context.Context, username string) (bool, error)
-	// Follows says whether username follows target, "alice" or
-	// "alice@other.example", and is followed by them.
-	Follows(ctx context.Context, username, target string) (following, followedBy bool, err error)
+	// Follows says whether who follows whom. Each is a username, or an address such
+	// as "alice@other.example".
+	Follows(ctx context.Context, who, whom string) (bool, error)
 	// InList says whether username is in owner's list of this id.
 	InList(ctx context.Context, list, owner, username string) (bool, error)
 	// Moderator says whether username may manage reports or users.
@@ -210,11 +210,13 @@ func (m *muc) judge(ctx context.Context, allow []grant, person, username string)
 func (m *muc) grants(ctx context.Context, g grant, username string) (bool, error) {
 	switch g.kind {
 	case grantFollowers:
-		following, _, err := m.members.Follows(ctx, username, g.account)
-		return following, err
+		return m.members.Follows(ctx, username, g.account)
 	case grantMutuals:
-		following, followedBy, err := m.members.Follows(ctx, username, g.account)
-		return following && followedBy, err
+		ok, err := m.members.Follows(ctx, username, g.account)
+		if !ok || err != nil {
+			return false, err
+		}
+		return m.members.Follows(ctx, g.account, username)
 	case grantList:
 		return m.members.InList(ctx, g.list, g.account, username)
 	case grantModerators:
