@@ -156,4 +156,3 @@ func TestNamesAreChecked(t *testing.T) {
 	err = db.Update(t.Context(), func(tx *sql.Tx) error { return db.Serialize(t.Context(), tx, "x; DROP TABLE accounts") })
 	require.ErrorContains(t, err, "cannot be serialised")
 }
-

@@ -34,6 +34,7 @@ type DB struct {
 	// while others write never waits for them.
 	writers chan struct{}
 
+	durable   *durable   // SQLite
 	listening *listening // PostgreSQL, unless switched off
 }
 
@@ -90,18 +91,16 @@ func (db *DB) Migrated() (from, to int) { return db.found, Latest }
 
 // ExecContext runs one writing statement in a transaction of its own, as
 // Update does.
-func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if db.dialect == SQLite {
-		release, err := db.lock(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer release()
-		return db.DB.ExecContext(ctx, query, args...)
+func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (result sql.Result, err error) {
+	if db.dialect == Postgres {
+		err = db.Update(ctx, func(tx *sql.Tx) (err error) {
+			result, err = tx.ExecContext(ctx, query, args...)
+			return err
+		})
+		return result, err
 	}
-	var result sql.Result
-	err := db.Update(ctx, func(tx *sql.Tx) (err error) {
-		result, err = tx.ExecContext(ctx, query, args...)
+	err = db.write(ctx, func() (err error) {
+		result, err = db.DB.ExecContext(ctx, query, args...)
 		return err
 	})
 	return result, err
@@ -115,15 +114,32 @@ func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 // nothing else. f must use tx alone: db.ExecContext or another Update inside f
 // could wait for itself until BusyTimeout, when ErrBusy ends it.
 func (db *DB) Update(ctx context.Context, f func(tx *sql.Tx) error) error {
+	return db.write(ctx, func() error {
+		if db.dialect == Postgres {
+			return db.updateAgain(ctx, f)
+		}
+		return db.updateOnce(ctx, nil, f)
+	})
+}
+
+// write runs f in its turn, and then waits until what f committed is durable.
+func (db *DB) write(ctx context.Context, f func() error) error {
+	if err := db.inTurn(ctx, f); err != nil {
+		return err
+	}
+	if db.durable == nil {
+		return nil // PostgreSQL does both in one
+	}
+	return db.durable.wait()
+}
+
+func (db *DB) inTurn(ctx context.Context, f func() error) error {
 	release, err := db.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if db.dialect == Postgres {
-		return db.updateAgain(ctx, f)
-	}
-	return db.updateOnce(ctx, nil, f)
+	return f()
 }
 
 func (db *DB) updateOnce(ctx context.Context, opts *sql.TxOptions, f func(tx *sql.Tx) error) error {

@@ -25,13 +25,17 @@ func openSQLite(ctx context.Context, rawURL, schema string, migrations []string)
 	if err := touch(path); err != nil {
 		return nil, err
 	}
+	durable, err := newDurable(path)
+	if err != nil {
+		return nil, err
+	}
 	pool, err := sql.Open("sqlite", sqliteDSN(path))
 	if err != nil {
 		return nil, fmt.Errorf("sqldb: %w", err)
 	}
 	pool.SetMaxOpenConns(maxConns)
 	pool.SetMaxIdleConns(maxConns)
-	db := &DB{DB: pool, dialect: SQLite, writers: make(chan struct{}, 1)}
+	db := &DB{DB: pool, dialect: SQLite, writers: make(chan struct{}, 1), durable: durable}
 	err = db.Update(ctx, func(tx *sql.Tx) (err error) {
 		db.found, err = migrate(ctx, sqliteSchema{tx}, schema, migrations)
 		return err
@@ -84,7 +88,7 @@ func touch(path string) error {
 func sqliteDSN(path string) string {
 	q := url.Values{}
 	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", BusyTimeout.Milliseconds()))
-	q.Add("_pragma", "synchronous(FULL)")
+	q.Add("_pragma", "synchronous(NORMAL)") // and durable does the rest
 	q.Add("_pragma", "foreign_keys(ON)")
 	// A transaction that begins by reading and then writes can fail at once with
 	// SQLITE_BUSY_SNAPSHOT, which no timeout cures: take the lock at BEGIN.
