@@ -68,7 +68,7 @@ func (r *Rooms) Local(ctx context.Context, username string) (bool, error) {
 		return false, fmt.Errorf("webclient: rooms: %w", err)
 	}
 	return r.remember(ctx, "local "+username, func(ctx context.Context) (bool, error) {
-		person, err := r.resolve(ctx, username)
+		person, err := r.resolve(ctx, username, r.extra)
 		if errors.Is(err, mastodon.ErrNotFound) {
 			return false, nil
 		}
@@ -107,7 +107,10 @@ func (r *Rooms) askFollows(ctx context.Context, who, whom string) (bool, error) 
 		causes = append(causes, err)
 	}
 	yes, err := r.publicFollows(ctx, who, whom)
-	if err != nil {
+	switch {
+	case errors.Is(err, mastodon.ErrNotFound):
+		return false, nil
+	case err != nil:
 		return false, errors.Join(append(causes, err)...)
 	}
 	return yes, nil
@@ -119,7 +122,7 @@ func (r *Rooms) relation(ctx context.Context, owner, other string, read func(mas
 	if err != nil {
 		return false, err
 	}
-	id, err := r.id(ctx, other)
+	id, err := r.id(ctx, other, token)
 	if err != nil {
 		return false, err
 	}
@@ -132,11 +135,11 @@ func (r *Rooms) publicFollows(ctx context.Context, who, whom string) (bool, erro
 	if strings.Contains(who, "@") {
 		return false, errors.New("webclient: rooms: whom people of other servers follow is not known here")
 	}
-	from, err := r.id(ctx, who)
+	from, err := r.id(ctx, who, r.extra)
 	if err != nil {
 		return false, err
 	}
-	to, err := r.id(ctx, whom)
+	to, err := r.id(ctx, whom, r.extra)
 	if err != nil {
 		return false, err
 	}
@@ -181,7 +184,7 @@ func (r *Rooms) InList(ctx context.Context, list, owner, username string) (bool,
 		if err != nil {
 			return false, err
 		}
-		id, err := r.id(ctx, username)
+		id, err := r.id(ctx, username, token)
 		if errors.Is(err, mastodon.ErrNotFound) {
 			return false, nil
 		}

@@ -140,7 +140,7 @@ func (r *Rooms) extraOwner(ctx context.Context) string {
 }
 
 // id is the account id behind an acct.
-func (r *Rooms) id(ctx context.Context, acct string) (string, error) {
+func (r *Rooms) id(ctx context.Context, acct string, token mastodon.Secret) (string, error) {
 	if !strings.Contains(acct, "@") {
 		var id string
 		err := r.s.cfg.DB.QueryRowContext(ctx, `SELECT id FROM accounts WHERE username = $1`, acct).Scan(&id)
@@ -148,16 +148,16 @@ func (r *Rooms) id(ctx context.Context, acct string) (string, error) {
 			return id, err
 		}
 	}
-	person, err := r.resolve(ctx, acct)
+	person, err := r.resolve(ctx, acct, token)
 	return person.ID, err
 }
 
 // resolve looks an acct up: as everybody may, or where the instance tells nothing to
-// everybody, with the extra token.
-func (r *Rooms) resolve(ctx context.Context, acct string) (mastodon.Account, error) {
+// everybody, with token, if it is not empty.
+func (r *Rooms) resolve(ctx context.Context, acct string, token mastodon.Secret) (mastodon.Account, error) {
 	person, err := r.s.cfg.Mastodon.Resolve(ctx, "", acct)
-	if errors.Is(err, mastodon.ErrTokenInvalid) && r.extra != "" {
-		person, err = r.s.cfg.Mastodon.Resolve(ctx, r.extra, acct)
+	if errors.Is(err, mastodon.ErrTokenInvalid) && token != "" {
+		person, err = r.s.cfg.Mastodon.Resolve(ctx, token, acct)
 	}
 	return person, err
 }

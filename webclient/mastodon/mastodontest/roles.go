@@ -63,3 +63,6 @@ func (s *Server) roleEntity(p *person) map[string]any {
 		"highlighted": ok && r.id != "-99" && r.id != "user",
 	}
 }
+
+// Mode is which server this one is like.
+func (s *Server) Mode() Mode { return s.mode }
