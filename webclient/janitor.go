@@ -22,13 +22,17 @@ func (s *Server) tidy(ctx context.Context) error {
 	ticker := time.NewTicker(s.pace.tidy)
 	defer ticker.Stop()
 	revokeAfter := map[string]revokeTry{}
-	var swept time.Time
+	var swept, named time.Time
 	for {
 		s.note(ctx, "ending expired logins", s.endExpired(ctx))
 		s.note(ctx, "revoking unused tokens", s.revokeUnused(ctx, revokeAfter))
 		if now := time.Now(); now.Sub(swept) >= s.pace.sweep {
 			swept = now
 			s.note(ctx, "clearing away old rows", s.sweep(ctx))
+			if now.Sub(named) >= s.pace.names {
+				named = now
+				s.note(ctx, "clearing away names", s.forgetNames(ctx))
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -177,21 +181,25 @@ func (s *Server) sweep(ctx context.Context) error {
 
 // texts is the first column of a query's rows.
 func (s *Server) texts(ctx context.Context, query string, args ...any) ([]string, error) {
-	rows, err := s.cfg.DB.QueryContext(ctx, query, args...)
+	list, err := texts(s.cfg.DB.QueryContext(ctx, query, args...))
 	if err != nil {
 		return nil, fmt.Errorf("webclient: %w", err)
+	}
+	return list, nil
+}
+
+func texts(rows *sql.Rows, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close() //nolint:errcheck // rows.Err says it
 	var out []string
 	for rows.Next() {
 		var text string
 		if err := rows.Scan(&text); err != nil {
-			return nil, fmt.Errorf("webclient: %w", err)
+			return nil, err
 		}
 		out = append(out, text)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("webclient: %w", err)
-	}
-	return out, nil
+	return out, rows.Err()
 }

@@ -1,6 +1,7 @@
 package webclient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -65,11 +66,15 @@ func (m *metrics) asked(answer said, err error, now time.Time) {
 func (m *metrics) reached(err error, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch silent := errors.Is(err, mastodon.ErrDown) || errors.Is(err, mastodon.ErrNotMastodon); {
-	case !silent && !errors.Is(err, mastodon.ErrRateLimited):
+	var said *mastodon.Error
+	switch {
+	case errors.Is(err, context.Canceled): // we gave up, not Mastodon
+	case errors.Is(err, mastodon.ErrDown), errors.Is(err, mastodon.ErrNotMastodon):
+		if m.silent.IsZero() {
+			m.silent = now
+		}
+	case err == nil, errors.As(err, &said):
 		m.silent = time.Time{}
-	case silent && m.silent.IsZero():
-		m.silent = now
 	}
 }
 

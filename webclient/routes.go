@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/trunkline-chat/trunkline/static"
 )
@@ -81,11 +82,43 @@ func (s *Server) api(limit int64, v verbs) http.Handler {
 			s.refuse(w, r, err)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		s.limitBody(w, r, limit)
 		if err := h(w, r); err != nil {
 			s.refuse(w, r, err)
 		}
 	}))
+}
+
+// limitBody bounds a request's body in size and in time. A body that trickles in
+// would hold its handler as long as it likes otherwise.
+func (s *Server) limitBody(w http.ResponseWriter, r *http.Request, limit int64) {
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	if r.ContentLength == 0 {
+		return
+	}
+	control := http.NewResponseController(w)
+	if err := control.SetReadDeadline(time.Now().Add(s.pace.body)); err != nil {
+		return // no connection that has deadlines
+	}
+	r.Body = &timedBody{ReadCloser: r.Body, control: control}
+}
+
+// timedBody lifts the read deadline at its end: what comes then may last, and the
+// end of the connection must be noticed meanwhile.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+// Read is for io.Reader.
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		if clear := b.control.SetReadDeadline(time.Time{}); clear != nil {
+			return n, clear
+		}
+	}
+	return n, err
 }
 
 // page serves routes for people: their errors are plain text.
