@@ -39,6 +39,8 @@ var allowed = map[string][]string{
 	"tokens/audit":                    {"internal/sqldb"},
 	"tokens/backend":                  {},
 	"tokens/backend/ldap":             {"tokens/backend"},
+	"tokens/extauth":                  {},
+	"tokens/kick":                     {},
 	"webclient":                       {"internal/sqldb", "static", "webclient/mastodon"},
 	"webclient/mastodon":              {},
 	"webclient/mastodon/mastodontest": {},
