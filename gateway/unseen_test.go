@@ -66,12 +66,15 @@ func modulePath(t *testing.T, plain bool) string {
 	if !plain {
 		return ""
 	}
-	b, err := os.ReadFile("../contrib/prosody/mod_auth_trunkline.lua")
+	dir := t.TempDir()
+	module := filepath.Join(dir, "mod_auth_trunkline")
+	require.NoError(t, os.CopyFS(module, os.DirFS("../contrib/prosody/mod_auth_trunkline")))
+	hidden := filepath.Join(module, "hidden.lib.lua")
+	b, err := os.ReadFile(hidden)
 	require.NoError(t, err)
 	cut := strings.Replace(string(b), "module:hook(name, leave_unseen, 510);", "", 1)
 	require.NotEqual(t, string(b), cut)
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "mod_auth_trunkline.lua"), []byte(cut), 0o600))
+	require.NoError(t, os.WriteFile(hidden, []byte(cut), 0o600))
 	return dir
 }
 

@@ -25,7 +25,7 @@ const Domain = "social.example"
 type Options struct {
 	Dir    string // where everything is kept; made when missing
 	Binary string // path of the trunkline binary
-	Module string // folder that holds mod_auth_trunkline.lua
+	Module string // folder that holds mod_auth_trunkline
 
 	Mode     string // what the stand-in behaves like: 4.6, 4.3 or gotosocial
 	Mastodon string // origin of a real server that takes the stand-in's place, or ""

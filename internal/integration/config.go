@@ -33,7 +33,7 @@ type ProsodyConfig struct {
 	// WebSocket opens Prosody's own RFC 7395 endpoint, see WebSocketURL.
 	WebSocket bool
 
-	// ModulePath is the folder of mod_auth_trunkline.lua; the source tree's
+	// ModulePath is the folder that holds mod_auth_trunkline; the source tree's
 	// contrib/prosody if empty.
 	ModulePath string
 
@@ -88,11 +88,11 @@ func modulePath() (string, error) {
 	}
 	for _, root := range roots {
 		path := filepath.Join(root, "contrib", "prosody")
-		if _, err := os.Stat(filepath.Join(path, "mod_auth_trunkline.lua")); err == nil {
+		if _, err := os.Stat(filepath.Join(path, "mod_auth_trunkline", "mod_auth_trunkline.lua")); err == nil {
 			return path, nil
 		}
 	}
-	return "", errors.New("integration: contrib/prosody/mod_auth_trunkline.lua not found; set ModulePath")
+	return "", errors.New("integration: contrib/prosody/mod_auth_trunkline not found; set ModulePath")
 }
 
 // lua renders the configuration for a server in dir. The ports are fixed.

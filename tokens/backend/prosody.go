@@ -33,7 +33,7 @@ type Ended struct {
 // feedPage is how many entries one answer holds at most.
 const feedPage = 500
 
-// Prosody answers contrib/prosody/mod_auth_trunkline.lua, to be mounted at
+// Prosody answers contrib/prosody/mod_auth_trunkline, to be mounted at
 // /verify and /prosody/revocations of the private listener:
 //
 //	POST /verify
@@ -44,7 +44,9 @@ const feedPage = 500
 //	200 {"result":"yes"|"no"|"unknown"}
 //
 // "address" is the person's, and may be left out. A yes to "auth" also has
-// "account", "session" and "credential", what the password hangs on.
+// "account", "session" and "credential", what the password hangs on; an unknown
+// has "reason", which is "throttled" when nothing is wrong but too many wrong
+// passwords were tried.
 //
 //	POST /prosody/revocations
 //	Authorization: Bearer SECRET
@@ -111,8 +113,11 @@ func (p *prosody) verify(w http.ResponseWriter, r *http.Request, body []byte) {
 	} else {
 		result := p.core.Auth(r.Context(), asked)
 		answer["result"] = string(result.Answer)
-		if result.Answer == Yes {
+		switch result.Answer {
+		case Yes:
 			answer["account"], answer["session"], answer["credential"] = result.Account, result.Session, result.Credential
+		case Unknown:
+			answer["reason"] = result.Reason
 		}
 	}
 	p.log.DebugContext(r.Context(), "backend: answered", "op", q.Op, "user", q.User, "host", q.Host, "result", answer["result"])

@@ -47,6 +47,11 @@ func TestConfigurationMistakesAreNamed(t *testing.T) {
 		"no secret":          {url, "neither trunkline_secret nor trunkline_secret_file is set"},
 		"empty secret":       {url + `trunkline_secret = ""`, "trunkline_secret is empty"},
 		"secret with a line": {url + `trunkline_secret = "a\r\nX: y"`, "only printable ASCII"},
+		"another path":       {secret + `trunkline_url = "http://127.0.0.1:8081/"`, `must end in "/verify"`},
+		"fallback on itself": {url + secret + `trunkline_fallback = "trunkline"`, "must be the name of another authentication module"},
+		"odd fallback":       {url + secret + `trunkline_fallback = "../ldap"`, "must be the name of another authentication module"},
+		"no such fallback":   {url + secret + `trunkline_fallback = "nonsense"`, "Unable to load required module, mod_auth_nonsense"},
+		"poll in words":      {url + secret + `trunkline_poll_interval = "often"`, "trunkline_poll_interval must be a number"},
 		"two secrets":        {url + secret + `trunkline_secret_file = "/etc/hostname"`, "both set"},
 		"no secret file":     {url + `trunkline_secret_file = "/no/such/file"`, "/no/such/file: No such file"},
 		"empty secret file":  {url + `trunkline_secret_file = "` + empty + `"`, "trunkline_secret_file is empty"},
@@ -76,7 +81,7 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 		}
 		return found
 	}
-	read := options("mod_auth_trunkline.lua", `option(?:_\w+)?\("(trunkline_\w+)"`)
+	read := options("mod_auth_trunkline/options.lib.lua", `option(?:_\w+)?\("(trunkline_\w+)"`)
 	require.NotEmpty(t, read)
 	require.Equal(t, read, options("README.md", "(?m)^\\| `(trunkline_\\w+)`"))
 }

@@ -133,10 +133,12 @@ func TestEmptySharedSecretLetsNobodyIn(t *testing.T) {
 
 func TestTroubleIsUnknown(t *testing.T) {
 	h := ask(t, people{err: errors.New("the database is away")}, nil, nil)
-	for _, op := range []string{`"auth","secret":"right"`, `"exists"`} {
+	for op, want := range map[string]string{
+		`"auth","secret":"right"`: `{"result":"unknown","reason":"trouble"}`, `"exists"`: `{"result":"unknown"}`,
+	} {
 		status, body := serve(h, post(`{"op":`+op+`,"user":"alice","host":"social.example"}`))
 		require.Equal(t, http.StatusOK, status)
-		require.JSONEq(t, `{"result":"unknown"}`, body)
+		require.JSONEq(t, want, body)
 	}
 }
 
@@ -188,10 +190,10 @@ func TestStuckVerifier(t *testing.T) {
 		began := time.Now()
 		var wg sync.WaitGroup
 		for range maxAsking {
-			wg.Go(func() { require.JSONEq(t, `{"result":"unknown"}`, question()) })
+			wg.Go(func() { require.JSONEq(t, `{"result":"unknown","reason":"late"}`, question()) })
 		}
 		synctest.Wait()
-		require.JSONEq(t, `{"result":"unknown"}`, question())
+		require.JSONEq(t, `{"result":"unknown","reason":"busy"}`, question())
 		require.Zero(t, time.Since(began), "one too many is told at once")
 		wg.Wait()
 		require.Equal(t, thinkTime, time.Since(began))
