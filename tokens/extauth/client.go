@@ -30,7 +30,7 @@ const (
 // Client asks the service's private listener.
 type Client struct {
 	url    string
-	secret string
+	secret func() (string, error)
 	http   *http.Client
 
 	// answered says that the last question got an answer.
@@ -41,15 +41,13 @@ var _ Asker = (*Client)(nil)
 
 // NewClient takes the address of /extauth: http://127.0.0.1:8081/extauth,
 // https://host/extauth, or unix:/path/of/the/socket, and the shared secret. Plain
-// HTTP is for this machine alone. roots is for https, nil for the system's own
-// authorities. It connects to nobody yet.
-func NewClient(address, secret string, roots *tls.Config) (*Client, error) {
-	if secret == "" {
-		return nil, errors.New("extauth: the secret is empty")
-	}
+// HTTP is for this machine alone. secret is called for each question, so that it
+// may change. crypto is for https, nil for the system's own authorities and no
+// certificate. It connects to nobody yet.
+func NewClient(address string, secret func() (string, error), crypto *tls.Config) (*Client, error) {
 	transport := &http.Transport{
 		MaxIdleConns: 1, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: Deadline, DisableCompression: true,
-		TLSClientConfig: roots, ForceAttemptHTTP2: false,
+		TLSClientConfig: crypto, ForceAttemptHTTP2: false,
 	}
 	var d net.Dialer
 	if socket, ok := strings.CutPrefix(address, "unix:"); ok {
@@ -130,7 +128,11 @@ func (c *Client) once(ctx context.Context, body []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("extauth: %w", err)
 	}
-	r.Header.Set("Authorization", "Bearer "+c.secret)
+	secret, err := c.secret()
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Authorization", "Bearer "+secret)
 	r.Header.Set("Content-Type", "application/json")
 	// Asking twice does no harm: net/http may ask again when the connection that it
 	// kept has ended meanwhile. The header itself is not sent.

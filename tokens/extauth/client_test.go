@@ -31,10 +31,31 @@ func service(w http.ResponseWriter, r *http.Request) {
 
 func client(t *testing.T, address, secret string) *Client {
 	t.Helper()
-	c, err := NewClient(address, secret, nil)
+	c, err := NewClient(address, known(secret), nil)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
+}
+
+func known(secret string) func() (string, error) {
+	return func() (string, error) { return secret, nil }
+}
+
+func TestClientAsksForItsSecretEachTime(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(service))
+	defer srv.Close()
+	secret, fault := "old", error(nil)
+	c, err := NewClient(srv.URL, func() (string, error) { return secret, fault }, nil)
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = c.Ask(t.Context(), "isuser", "alice", "h", "")
+	require.ErrorContains(t, err, "refused our secret")
+	secret = "s3cret"
+	_, err = c.Ask(t.Context(), "isuser", "alice", "h", "")
+	require.NoError(t, err)
+	fault = io.ErrUnexpectedEOF
+	_, err = c.Ask(t.Context(), "isuser", "alice", "h", "")
+	require.ErrorIs(t, err, fault)
 }
 
 func TestClientAsksOverTCPAndOverASocket(t *testing.T) {
@@ -63,7 +84,7 @@ func TestClientAsksOverTCPAndOverASocket(t *testing.T) {
 func TestClientAsksOverTLSWithAuthorities(t *testing.T) {
 	srv := httptest.NewTLSServer(http.HandlerFunc(service))
 	defer srv.Close()
-	c, err := NewClient(srv.URL+"/extauth", "s3cret", srv.Client().Transport.(*http.Transport).TLSClientConfig)
+	c, err := NewClient(srv.URL+"/extauth", known("s3cret"), srv.Client().Transport.(*http.Transport).TLSClientConfig)
 	require.NoError(t, err)
 	defer c.Close()
 	got, err := c.Ask(t.Context(), "isuser", "alice", "h", "")
@@ -78,15 +99,13 @@ func TestClientRefusesAddressesThatWouldTellPasswords(t *testing.T) {
 		"http://192.0.2.1:8081/extauth", "http://trunkline.example/extauth", "ftp://127.0.0.1/", "127.0.0.1:8081",
 		"http://u:p@127.0.0.1/extauth", "http://127.0.0.1/extauth?x=y", "unix:relative", "",
 	} {
-		_, err := NewClient(address, "s3cret", nil)
+		_, err := NewClient(address, known("s3cret"), nil)
 		assert.Error(t, err, address)
 	}
 	for _, address := range []string{"http://[::1]:8081/extauth", "http://localhost:1/extauth", "https://trunkline.example/extauth"} {
-		_, err := NewClient(address, "s3cret", nil)
+		_, err := NewClient(address, known("s3cret"), nil)
 		assert.NoError(t, err, address)
 	}
-	_, err := NewClient("http://127.0.0.1/extauth", "", nil)
-	require.Error(t, err)
 }
 
 func TestClientTakesNoNonsense(t *testing.T) {
