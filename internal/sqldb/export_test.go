@@ -9,6 +9,7 @@ var (
 	SchemaText   = schema
 	PostgresURL  = postgresConfig
 	CollidedWith = collided
+	Tables       = tables
 
 	ErrPostgresURL = errPostgresURL
 	ErrListenWord  = errListenWord

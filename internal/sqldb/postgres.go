@@ -23,6 +23,10 @@ const (
 	maxPostgresConns   = 20
 	maxPostgresWriters = 14
 
+	// serviceName is how the connections of a service call themselves, toolName
+	// those of a command that only comes by.
+	serviceName, toolName = "trunkline", "trunkline-tool"
+
 	// migrationLock is the advisory lock of whoever brings the schema up to date.
 	migrationLock = 0x54524e4b
 
@@ -42,11 +46,12 @@ var errPostgresURL = errors.New("sqldb: the database URL must look like postgres
 
 var errListenWord = errors.New("sqldb: listen in the database URL is on or off")
 
-func openPostgres(ctx context.Context, rawURL, schema string, migrations []string) (*DB, error) {
+func openPostgres(ctx context.Context, rawURL, name, schema string, migrations []string) (*DB, error) {
 	cfg, listens, err := postgresConfig(rawURL)
 	if err != nil {
 		return nil, err
 	}
+	cfg.RuntimeParams["application_name"] = name
 	pool := stdlib.OpenDB(*cfg)
 	pool.SetMaxOpenConns(maxPostgresConns)
 	pool.SetMaxIdleConns(maxPostgresConns)
@@ -86,9 +91,6 @@ func postgresConfig(rawURL string) (cfg *pgx.ConnConfig, listens bool, err error
 		return nil, false, errListenWord
 	}
 	q.Del("listen")
-	if !q.Has("application_name") {
-		q.Set("application_name", "trunkline")
-	}
 	u.RawQuery = q.Encode()
 	if cfg, err = parsePostgres(u); err != nil {
 		return nil, false, err

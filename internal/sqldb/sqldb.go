@@ -60,7 +60,7 @@ func openWith(ctx context.Context, rawURL, schema string, migrations []string) (
 		return nil, err
 	}
 	if dialect == Postgres {
-		return openPostgres(ctx, rawURL, schema, migrations)
+		return openPostgres(ctx, rawURL, serviceName, schema, migrations)
 	}
 	return openSQLite(ctx, rawURL, schema, migrations)
 }
