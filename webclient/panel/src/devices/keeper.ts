@@ -95,7 +95,7 @@ export class Keeper {
       const devices = [r.value.device, ...(listing?.devices ?? [])];
       return this.#change({ busy: false, view: "made", made: r.value, listing: listing && { ...listing, devices } });
     }
-    this.#change({ busy: false, trouble: this.#trouble(r, LOST) });
+    this.#change({ busy: false, trouble: this.#trouble(r, lost(name.trim())) });
     if (r.why === "down" || r.code === "bad_service" || r.code === "too_many_devices") await this.#refresh();
   };
 
@@ -166,7 +166,7 @@ export class Keeper {
 }
 
 const BUSY = "That was a lot in a short time. Wait a little, then try again.";
-const LOST = "No answer came, so nobody can tell whether the password was made. If your list shows it, remove it there: it was never shown. Then try again.";
+const lost = (name: string): string => `No answer came. Look at your list before you try again: if “${name}” stands there, remove it, because its password was never shown.`;
 const UNSURE = "No answer came, so it may still work. Try again.";
 
 const sentences: Readonly<Record<string, string>> = {

@@ -21,6 +21,7 @@ const paths = {
   clock: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5l3.500 2",
   checks: "M2 12.500l4.500 4.500L15 8M11.500 16l1.500 1L22 8",
   tab: "M4 6h16v13H4zM4 10h16M9 6v4",
+  phone: "M7 2.500h10v19H7zM11 18.500h2",
   more: "M5 12h.1M12 12h.1M19 12h.1",
   out: "M10 4H5v16h5M15 8l4 4-4 4M19 12H9",
 } as const;

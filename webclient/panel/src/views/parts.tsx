@@ -89,19 +89,21 @@ interface SidePageProps {
   title: string;
   /** Where the arrow leads. */
   back: string;
+  /** It leads to what is beside the page anyway, where there is room for two. */
+  beside?: boolean;
   onBack: () => void;
   children: ComponentChildren;
 }
 
-/** A page beside the list. When its title changes, it is a new page to who hears it: the focus goes to the heading. */
-export function SidePage({ title, back, onBack, children }: SidePageProps): JSX.Element {
+/** A page beside the list. When its title changes it is a new page: the focus goes to the heading, and it is read from the top. */
+export function SidePage({ title, back, beside = false, onBack, children }: SidePageProps): JSX.Element {
   return (
     <section class="settings" aria-label={title}>
       <header class="bar">
-        <IconButton icon="back" label={back} onClick={onBack} class="flip" />
+        <IconButton icon="back" label={back} onClick={onBack} class={beside ? "flip only-narrow" : "flip"} />
         <div class="bar-title"><Heading key={title}>{title}</Heading></div>
       </header>
-      <div class="settings-body">{children}</div>
+      <div class="settings-body" key={title}>{children}</div>
     </section>
   );
 }

@@ -37,7 +37,7 @@ export function SettingsView({ state, onChange, onSave, onDevices, onSignOut, on
   const same = isSaved(state);
   const saved = useSaved(consentDraft);
   return (
-    <SidePage title="Settings" back="Back to your chats" onBack={onBack}>
+    <SidePage title="Settings" back="Back to your chats" beside onBack={onBack}>
       {account && (
         <div class="card">
           <div class="card-who">
@@ -55,7 +55,7 @@ export function SettingsView({ state, onChange, onSave, onDevices, onSignOut, on
       </p>
       <h2>Other apps</h2>
       <p>Use this account in a chat app on your phone or computer.</p>
-      <button type="button" class="plain bordered" data-devices onClick={onDevices}><Icon name="tab" size={18} />Apps & devices</button>
+      <button type="button" class="plain bordered" data-devices onClick={onDevices}><Icon name="phone" size={18} />Apps & devices</button>
       <h2>This browser</h2>
       <p>Signing out removes your chats from this browser. They stay on your server and come back when you log in.</p>
       <button type="button" class="plain bordered" onClick={onSignOut}><Icon name="out" size={18} />Sign out</button>

@@ -79,8 +79,10 @@ export function Form({ name, service, services, busy, trouble, offline, onEdit, 
         </div>
       </div>
       {service === "xmpp" && <Privacy />}
-      {trouble && <Problem>{trouble.text}</Problem>}
-      <ReasonButton reason={reason} busy={busy} onClick={onCreate} onRefused={() => field.current?.focus()}>Make the password</ReasonButton>
+      <div class="way-on">
+        {trouble && <Problem>{trouble.text}</Problem>}
+        <ReasonButton reason={reason} busy={busy} onClick={onCreate} onRefused={() => field.current?.focus()}>Make the password</ReasonButton>
+      </div>
     </form>
   );
 }

@@ -14,7 +14,7 @@ export function Privacy(): JSX.Element {
   return (
     <p class="fine">
       <Icon name="eye" size={16} />
-      <span>An app logs in directly, past what you chose under “What others may see”: your contacts see there when you are online, unless the app hides it.</span>
+      <span>Apps log in directly, so what you chose under “What others may see” does not hold for them: your contacts see when you are online in an app, unless the app hides it.</span>
     </p>
   );
 }
@@ -87,7 +87,7 @@ export function DeviceList(props: Props): JSX.Element {
   if (devices.length === 0) {
     return (
       <div class="devices-none">
-        <Empty icon="tab" title="No device passwords yet">
+        <Empty icon="phone" title="No device passwords yet">
           <p>A device password lets one app or phone use this account without your Mastodon password. You can remove it here at any time.</p>
         </Empty>
         {button}

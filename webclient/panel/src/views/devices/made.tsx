@@ -28,10 +28,8 @@ function selectAll(element: HTMLElement | null): void {
 function Groups({ secret }: { secret: string }): JSX.Element {
   return (
     <>
-      {secret.split("-").map((group, i) => (
-        <span class="group" key={i}>
-          {i > 0 && "-"}{group.split(/(\d+)/).map((part, n) => (n % 2 ? <b key={n}>{part}</b> : part))}
-        </span>
+      {secret.split(/(?<=-)/).map((group, i) => (
+        <span class="group" key={i}>{group.split(/(\d+)/).map((part, n) => (n % 2 ? <b key={n}>{part}</b> : part))}</span>
       ))}
     </>
   );
@@ -91,7 +89,7 @@ function Guides({ made, values }: { made: Made; values: Readonly<Record<string, 
 /** The way out: said to be saved, or asked whether that is so. */
 function Leave({ leaving, onStay, onDone }: Pick<Props, "leaving" | "onStay" | "onDone">): JSX.Element {
   return (
-    <div class="actions">
+    <div class="way-on">
       {leaving
         ? (
           <Sure id="leave" yes="Leave" no="Stay" onYes={() => onDone("")} onNo={onStay}>

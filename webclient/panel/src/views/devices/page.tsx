@@ -67,10 +67,12 @@ export function DevicesPage(props: DevicesProps): JSX.Element {
   useSecret(keeper, state.view === "made");
   useConnection(keeper, offline);
   return (
-    <SidePage title={titles[state.view]} back={state.view === "list" ? "Back to the settings" : "Back to your devices"} onBack={() => keeper.back() || onBack()}>
-      <View keeper={keeper} state={state} address={address} offline={offline} />
+    <>
+      <SidePage title={titles[state.view]} back={state.view === "list" ? "Back to the settings" : "Back to your devices"} onBack={() => keeper.back() || onBack()}>
+        <View keeper={keeper} state={state} address={address} offline={offline} />
+      </SidePage>
       <p class="vh" role="status">{state.said}</p>
-    </SidePage>
+    </>
   );
 }
 
