@@ -165,26 +165,35 @@ func serve(tb testing.TB, s *Server, implicitTLS bool) (addr string) {
 	return listener.Addr().String()
 }
 
-// authority makes a certificate for localhost that is its own authority.
+// authority makes an authority, and a certificate of it for localhost.
 func authority(tb testing.TB) (tls.Certificate, *x509.CertPool, string) {
 	tb.Helper()
+	make := func(template, parent *x509.Certificate, key, parentKey *ecdsa.PrivateKey) []byte {
+		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+		der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey)
+		require.NoError(tb, err)
+		return der
+	}
+	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(tb, err)
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "an authority for tests"},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: make(root, root, rootKey, rootKey)})
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(tb, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	host, err := os.Hostname() // what OpenLDAP makes of localhost
 	require.NoError(tb, err)
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	leaf := make(&x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost", host},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, root, key, rootKey)
 	file := filepath.Join(tb.TempDir(), "ca.pem")
 	require.NoError(tb, os.WriteFile(file, text, 0o600))
 	pool := x509.NewCertPool()
 	require.True(tb, pool.AppendCertsFromPEM(text))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool, file
+	return tls.Certificate{Certificate: [][]byte{leaf}, PrivateKey: key}, pool, file
 }
 
 // dial connects go-ldap's client.
