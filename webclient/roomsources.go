@@ -72,10 +72,12 @@ func (r *Rooms) makeRoom(now time.Time) {
 	}
 }
 
-// acct is a name as the instance writes it: lower-case, without its own domain.
+// acct is a name as the instance writes it: lower-case, and without a domain if it
+// is a handle or a chat address of our own.
 func (r *Rooms) acct(name string) string {
 	name = strings.ToLower(name)
-	if local, domain, remote := strings.Cut(name, "@"); remote && domain == strings.ToLower(r.s.cfg.LocalDomain) {
+	local, domain, remote := strings.Cut(name, "@")
+	if remote && (strings.EqualFold(domain, r.s.cfg.LocalDomain) || strings.EqualFold(domain, r.s.cfg.XMPPDomain)) {
 		return local
 	}
 	return name

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -42,14 +41,18 @@ type Membership interface {
 // the wrong secret, or cannot be answered within 1.5 s is answered with allowed
 // false too: the module looks at the body alone, whatever the status.
 func MUC(core *Core, rooms []Room, membership Membership, secret []byte) (http.Handler, error) {
-	rules, err := parseRooms(rooms, core.domain)
+	domain := core.domain
+	if j, err := jid.New("", domain, ""); err == nil {
+		domain = j.Domainpart() // as it stands in addresses: xn--… is written out there
+	}
+	rules, err := parseRooms(rooms, domain)
 	if err != nil {
 		return nil, err
 	}
 	if membership == nil || len(secret) == 0 {
 		return nil, errors.New("backend: rooms need somebody who knows the people, and a secret")
 	}
-	return &muc{core: core, rules: rules, members: membership, secret: bytes.Clone(secret),
+	return &muc{core: core, domain: domain, rules: rules, members: membership, secret: bytes.Clone(secret),
 		lane: newLane(joinsAtOnce, joinsWaiting)}, nil
 }
 
@@ -63,6 +66,7 @@ const (
 
 type muc struct {
 	core    *Core
+	domain  string
 	rules   []roomRule
 	members Membership
 	secret  []byte
@@ -106,8 +110,12 @@ func (m *muc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	result := m.decide(r.Context(), q)
 	m.core.metrics.answered(frontMUC, "join", result.Answer, time.Since(began))
+	who := q.person.String()
+	if m.ours(q.person) {
+		who = q.person.Localpart() // as the other fronts write it
+	}
 	m.core.Record(Event{
-		Front: frontMUC, Op: "join", Username: q.person.String(), Outcome: string(result.Answer),
+		Front: frontMUC, Op: "join", Username: who, Outcome: string(result.Answer),
 		Reason: q.room.String() + ": " + result.Reason,
 	})
 	if result.Answer == Yes {
@@ -152,6 +160,8 @@ func parseJoin(raw string) (join, error) {
 	return q, nil
 }
 
+func (m *muc) ours(person jid.JID) bool { return person.Domainpart() == m.domain }
+
 // decide answers within thinkTime.
 func (m *muc) decide(ctx context.Context, q join) Result {
 	var rule *roomRule
@@ -165,7 +175,7 @@ func (m *muc) decide(ctx context.Context, q join) Result {
 		return Result{Answer: No, Reason: reasonNoRoom}
 	}
 	person := q.person.String()
-	if !strings.EqualFold(q.person.Domainpart(), m.core.domain) {
+	if !m.ours(q.person) {
 		for _, g := range rule.allow {
 			if g.kind == grantAccount && g.account == person {
 				return Result{Answer: Yes, Reason: g.written}

@@ -119,12 +119,12 @@ func TestMUCGoldenRequest(t *testing.T) {
 	answer := overTCP(t, h, joinRequest(seen))
 	require.True(t, strings.HasPrefix(answer, "HTTP/1.1 200 OK\r\n"), answer)
 	require.True(t, strings.HasSuffix(answer, "\r\n\r\n{\"allowed\":true}\n"), answer)
-	require.Equal(t, Event{Front: "muc", Op: "join", Username: "bob@pp.test", Outcome: "yes",
+	require.Equal(t, Event{Front: "muc", Op: "join", Username: "bob", Outcome: "yes",
 		Reason: "tea@rooms.pp.test: followers:alice"}, tb.last())
 	allowed, why := read(t, wire(t, h, joinRequest(strings.Replace(seen, "bob", "alice", 1))))
 	require.False(t, allowed, "she does not follow herself")
 	require.Contains(t, why, "rules of this room")
-	require.Equal(t, Event{Front: "muc", Op: "join", Username: "alice@pp.test", Outcome: "no",
+	require.Equal(t, Event{Front: "muc", Op: "join", Username: "alice", Outcome: "no",
 		Reason: "tea@rooms.pp.test: not_named"}, tb.last())
 }
 
@@ -260,6 +260,24 @@ func TestMUCHasItsOwnLane(t *testing.T) {
 		close(c.free)
 		synctest.Wait()
 	})
+}
+
+// A domain may be written in two ways; addresses have one.
+func TestMUCInternationalDomain(t *testing.T) {
+	for _, domain := range []string{"xn--bcher-kva.example", "bücher.example", "BÜCHER.example"} {
+		tb := &table{}
+		h, err := MUC(tb.core(t, domain), []Room{{JID: "tea@rooms.xn--bcher-kva.example", Allow: []string{"account:alice"}}},
+			newCircle(), []byte("muc-shared-secret"))
+		require.NoError(t, err)
+		for _, address := range []string{"alice@bücher.example", "alice@xn--bcher-kva.example"} {
+			allowed, _ := read(t, wire(t, h, joining(address, "tea@rooms.bücher.example")))
+			require.True(t, allowed, "%s at %s", address, domain)
+			require.Equal(t, "alice", tb.last().Username)
+		}
+		allowed, _ := read(t, wire(t, h, joining("alice@bucher.example", "tea@rooms.bücher.example")))
+		require.False(t, allowed)
+		require.Equal(t, "alice@bucher.example", tb.last().Username)
+	}
 }
 
 func TestMUCConfiguration(t *testing.T) {
