@@ -103,7 +103,7 @@ func (s *Server) endStreams(ctx context.Context, account, reason string) error {
 		wake(s.wakeStanding)
 		return fmt.Errorf("webclient: ending streams: %w", err)
 	}
-	s.ended.done(account)
+	s.ended.done(account, s.cfg.Now())
 	return nil
 }
 
@@ -112,23 +112,31 @@ func (s *Server) endStreams(ctx context.Context, account, reason string) error {
 // its methods.
 type endings struct {
 	mu    sync.Mutex
-	ended map[string]bool
+	ended map[string]time.Time
 	owed  map[string]string // account to reason
 }
 
 func (e *endings) has(account string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	_, ended := e.ended[account]
+	return ended
+}
+
+// at is when that was.
+func (e *endings) at(account string) time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return e.ended[account]
 }
 
-func (e *endings) done(account string) {
+func (e *endings) done(account string, at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ended == nil {
-		e.ended = map[string]bool{}
+		e.ended = map[string]time.Time{}
 	}
-	e.ended[account] = true
+	e.ended[account] = at
 	delete(e.owed, account)
 }
 

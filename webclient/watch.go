@@ -183,6 +183,9 @@ func (s *Server) dueDevices(ctx context.Context, refused map[string]time.Time) (
 	listed := make(map[string]bool, len(out))
 	for _, a := range out {
 		listed[a.account] = true
+		if _, known := refused[a.account]; !known && s.ended.has(a.account) {
+			refused[a.account] = s.ended.at(a.account) // that is what Mastodon said then
+		}
 		if now.Sub(refused[a.account]) >= every {
 			refused[a.account] = now
 			due = append(due, watched{account: a.account, q: question{person: true}})

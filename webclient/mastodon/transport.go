@@ -92,10 +92,11 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		res.Body = http.NoBody
 		return res, nil // checkRedirect decides
 	}
+	cl.header = res.Header
 	if err := t.judge(cl, res, body); err != nil {
 		return nil, err
 	}
-	cl.header, cl.body = res.Header, body
+	cl.body = body
 	// Both libraries are particular about these two, and JSON it is by now.
 	res.StatusCode = http.StatusOK
 	res.Header.Set("Content-Type", "application/json")
