@@ -79,7 +79,8 @@ func (c *conn) bindPerson(ctx context.Context, name, password string) result {
 }
 
 // question is about one person. The person's own address is not known: who
-// connects is the server that asks.
+// connects is the server that asks. Wrong answers are not held back: ejabberd
+// checks everybody's passwords on one connection, and all of Prosody waits.
 func (c *conn) question(name string) backend.Question {
-	return backend.Question{Front: front, Caller: c.from(), Service: "xmpp", User: name}
+	return backend.Question{Front: front, Caller: c.from(), Service: "xmpp", User: name, Prompt: true}
 }

@@ -68,7 +68,7 @@ func TestWhoMayBind(t *testing.T) {
 func TestTheCoreHearsAllThereIsToKnow(t *testing.T) {
 	d := start(t, nil)
 	require.NoError(t, d.dial(t).Bind(alice, "alice-phone"))
-	assert.Equal(t, []backend.Question{{Front: "ldap", Caller: "127.0.0.1", Service: "xmpp", User: "alice", Secret: "alice-phone"}}, d.core.questions())
+	assert.Equal(t, []backend.Question{{Front: "ldap", Caller: "127.0.0.1", Service: "xmpp", User: "alice", Secret: "alice-phone", Prompt: true}}, d.core.questions())
 	assert.Error(t, d.dial(t).Bind(serviceDN, "a wrong one"))
 	assert.Len(t, d.core.questions(), 1, "the service account is no person")
 	assert.Equal(t, []backend.Event{{Front: "ldap", Caller: "127.0.0.1", Op: "service", Outcome: "no", Reason: "unknown_secret"}}, d.core.recorded)

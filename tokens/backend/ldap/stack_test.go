@@ -140,3 +140,14 @@ func exists(tb testing.TB, from *integration.Client, server integration.Server, 
 	}
 	return true
 }
+
+// feed tells Prosody's module what ended.
+type feed struct{ *tokens.Service }
+
+func (f feed) Feed(ctx context.Context, after int64, limit int) (ended []backend.Ended, last int64, err error) {
+	entries, last, err := f.Service.Feed(ctx, after, limit)
+	for _, e := range entries {
+		ended = append(ended, backend.Ended{Kind: e.Kind, Subject: e.Subject, User: e.Username, Account: e.Account, Reason: e.Reason})
+	}
+	return ended, last, err
+}

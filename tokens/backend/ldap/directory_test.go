@@ -1,0 +1,119 @@
+package ldap
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/trunkline-chat/trunkline/internal/integration"
+	"github.com/trunkline-chat/trunkline/tokens/backend"
+)
+
+const extauthSecret = "a-secret-of-the-private-listener"
+
+// beside is Trunkline and a directory with alice and dave in it, whose passwords
+// are the directory's.
+type beside struct {
+	*stack
+	slapd   *integration.Slapd
+	private *httptest.Server // Trunkline's private listener
+	secret  string           // a file with extauthSecret
+}
+
+func newBeside(t *testing.T) *beside {
+	t.Helper()
+	b := &beside{
+		stack: newStack(t),
+		slapd: integration.StartSlapd(t, integration.SlapdConfig{
+			People:         map[string]string{"alice": "her own pass word", "dave": "his (own)*"},
+			ReaderPassword: "reads",
+		}),
+		secret: filepath.Join(t.TempDir(), "secret"),
+	}
+	require.NoError(t, os.WriteFile(b.secret, []byte(extauthSecret+"\n"), 0o600))
+	mux := http.NewServeMux()
+	mux.Handle("/extauth", backend.Extauth(b.stack.core, []byte(extauthSecret), nil))
+	mux.Handle("/", backend.Prosody(b.stack.core, feed{b.tokens}, []byte(extauthSecret), nil))
+	b.private = httptest.NewServer(mux)
+	t.Cleanup(b.private.Close)
+	return b
+}
+
+// ejabberdBeside runs contrib/ldap/ejabberd-directory.yml.
+func (b *beside) ejabberdBeside(t *testing.T) *integration.Ejabberd {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "trunkline")
+	built, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../../cmd/trunkline").CombinedOutput()
+	require.NoError(t, err, string(built))
+	_, password := b.slapd.Reader()
+	return b.ejabberd("ejabberd-directory.yml",
+		"/usr/bin/trunkline extauth", program+" extauth --url "+b.private.URL+"/extauth",
+		"/etc/ejabberd/trunkline.secret", b.secret,
+		"ldap_port: 389\n", "ldap_port: "+port(b.slapd.Addr())+"\n",
+		"THE-READERS-PASSWORD", password)
+}
+
+// prosodyBeside runs contrib/ldap/prosody-directory.cfg.lua.
+func (b *beside) prosodyBeside() *integration.Prosody {
+	_, password := b.slapd.Reader()
+	return b.prosody("prosody-directory.cfg.lua",
+		"http://127.0.0.1:8081", b.private.URL, "/etc/prosody/trunkline.secret", b.secret,
+		"127.0.0.1:389", b.slapd.Addr(), "THE-READERS-PASSWORD", password)
+}
+
+func TestTheDirectorysPasswordsAndOursWorkBesideEachOther(t *testing.T) {
+	for name, launch := range map[string]func(*beside) integration.Server{
+		"Prosody":  func(b *beside) integration.Server { return b.prosodyBeside() },
+		"ejabberd": func(b *beside) integration.Server { return b.ejabberdBeside(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBeside(t)
+			server := launch(b)
+			phone, phonePassword := b.device("1", "xmpp", "phone")
+			_, laptopPassword := b.device("1", "xmpp", "laptop")
+			_, bobsPassword := b.device("2", "xmpp", "phone")
+			for range 2 { // in any order, again and again: nothing is remembered
+				assert.Empty(t, login(t, server, "alice", "her own pass word"))
+				assert.Empty(t, login(t, server, "alice", phonePassword))
+				assert.Empty(t, login(t, server, "alice", laptopPassword))
+			}
+			assert.Empty(t, login(t, server, "bob", bobsPassword), "Trunkline alone knows him")
+			assert.Empty(t, login(t, server, "dave", "his (own)*"), "the directory alone knows him")
+			for user, password := range map[string]string{
+				"alice": "his (own)*", "dave": phonePassword, "bob": "her own pass word", "carol": bobsPassword, "*": bobsPassword,
+			} {
+				assert.NotEmpty(t, login(t, server, user, password), user)
+			}
+			b.revoke(phone)
+			assert.NotEmpty(t, login(t, server, "alice", phonePassword), "revoked")
+			assert.Empty(t, login(t, server, "alice", laptopPassword))
+			assert.Empty(t, login(t, server, "alice", "her own pass word"))
+
+			alice := integration.Connect(t, server, "alice", laptopPassword, "laptop")
+			alice.Say("<presence/>")
+			assert.True(t, exists(t, alice, server, "bob"))
+			assert.True(t, exists(t, alice, server, "dave"))
+			assert.False(t, exists(t, alice, server, "carol"))
+		})
+	}
+}
+
+// TestEitherMayBeAway: what one of the two knows works while the other is down.
+func TestEitherMayBeAway(t *testing.T) {
+	b := newBeside(t)
+	server := b.prosodyBeside()
+	_, password := b.device("2", "xmpp", "phone")
+	b.slapd.Kill()
+	assert.Empty(t, login(t, server, "bob", password))
+	assert.NotEmpty(t, login(t, server, "dave", "his (own)*"))
+	require.NoError(t, b.slapd.Start(t.Context()))
+	b.private.Close()
+	assert.Empty(t, login(t, server, "dave", "his (own)*"))
+	assert.Equal(t, "temporary-auth-failure", login(t, server, "bob", password))
+}
