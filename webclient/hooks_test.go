@@ -85,13 +85,13 @@ func TestWebhookCutsOffBeforeItIsAnswered(t *testing.T) {
 			assert.False(t, w.issuer.hasRevoked("account "+id))
 			assert.Equal(t, http.StatusUnauthorized, alice.get("/api/v1/session").status)
 			w.clock.advance(2 * time.Minute)
-			w.eventually("asked again", func() bool { return len(w.s.hooked.take(w.clock.now())) == 0 })
+			w.inTime("asked again", func() bool { return len(w.s.hooked.take(w.clock.now())) == 0 })
 			assert.Equal(t, standing, w.standing("alice"))
 
 			w.instance.SetState("alice", mastodontest.Active)
 			require.Equal(t, http.StatusNoContent, w.tell(accountUpdated, "alice"))
 			w.clock.advance(time.Minute)
-			w.eventually("let in again", func() bool { return w.standing("alice") == standingGood })
+			w.inTime("let in again", func() bool { return w.standing("alice") == standingGood })
 		})
 	}
 }
@@ -106,9 +106,9 @@ func TestGoodWebhookIsNotBelieved(t *testing.T) {
 	require.Equal(t, standingSuspended, w.standing("alice"))
 	calls := w.instance.Counters().APICalls
 	require.Equal(t, http.StatusNoContent, w.post(good, sign(good)).status)
-	w.eventually("asked", func() bool { return w.instance.Counters().APICalls > calls })
+	w.inTime("asked", func() bool { return w.instance.Counters().APICalls > calls })
 	w.clock.advance(2 * time.Minute)
-	w.eventually("asked once more", func() bool { return w.instance.Counters().APICalls > calls+1 })
+	w.inTime("asked once more", func() bool { return w.instance.Counters().APICalls > calls+1 })
 	assert.Equal(t, standingSuspended, w.standing("alice"))
 }
 
@@ -127,7 +127,7 @@ func TestReplayedWebhookIsHarmless(t *testing.T) {
 	for range 3 {
 		require.Equal(t, http.StatusNoContent, w.post(bad, sign(bad)).status)
 	}
-	w.eventually("it leads to a question", func() bool { return w.instance.Counters().APICalls > calls })
+	w.inTime("it leads to a question", func() bool { return w.instance.Counters().APICalls > calls })
 	assert.Equal(t, standingGood, w.standing("alice"))
 	assert.False(t, w.issuer.hasRevoked("streams of "+id))
 	assert.Equal(t, http.StatusOK, alice.get("/api/v1/session").status)
@@ -144,7 +144,7 @@ func TestWebhookThawsAFrozenLogin(t *testing.T) {
 	require.Equal(t, standingDisabled, w.standing("alice"))
 	w.instance.SetState("alice", mastodontest.Active)
 	require.Equal(t, http.StatusNoContent, w.tell(accountUpdated, "alice"))
-	w.eventually("let in again", func() bool { return w.standing("alice") == standingGood })
+	w.inTime("let in again", func() bool { return w.standing("alice") == standingGood })
 }
 
 func TestWebhookWhileMastodonIsSilent(t *testing.T) {
@@ -159,7 +159,7 @@ func TestWebhookWhileMastodonIsSilent(t *testing.T) {
 	assert.Equal(t, standingSuspended, w.standing("alice"))
 	w.instance.SetDown(mastodontest.DownNo)
 	w.clock.advance(time.Minute)
-	w.eventually("the question is not forgotten", func() bool { return w.standing("alice") == standingGood })
+	w.inTime("the question is not forgotten", func() bool { return w.standing("alice") == standingGood })
 }
 
 func TestWebhooksOfNoInterest(t *testing.T) {
