@@ -86,6 +86,7 @@ func (c *call) pipe(p *extauth.Pipe) int {
 	debug.SetGCPercent(20)
 	runtime.GOMAXPROCS(1)
 	debug.FreeOSMemory()
+	extauth.Slim()
 	done := make(chan error, 1)
 	go func() { done <- p.Run(c.ctx) }() // a read of standard input ends with the process alone
 	select {
