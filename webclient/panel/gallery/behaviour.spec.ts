@@ -4,6 +4,7 @@ import { serve, type Served } from "./serve.ts";
 
 type Message = Record<string, unknown>;
 interface Gallery {
+  connect(online: boolean): void;
   calls: unknown[][];
   add(jid: string, messages: Message[], place: "start" | "end"): void;
   NOW: number;

@@ -67,7 +67,7 @@ const stages: Record<string, Stage> = {
   "devices-form-bad-name": { answers: "devices-bad-name", does: (page) => create(page, "Gajim"), shows: /cannot be used/ },
   "devices-form-lost": { answers: "devices-lost", does: (page) => create(page, "Gajim"), shows: /nobody can tell/ },
   "devices-made": { answers: "devices", does: (page) => create(page, "Conversations on my phone"), shows: /shown this once/ },
-  "devices-made-sip": { answers: "devices", does: (page) => create(page, "Baresip on the desk", "SIP phone"), shows: /user name/i },
+  "devices-made-sip": { answers: "devices", does: (page) => create(page, "Baresip on the desk", "SIP phone"), shows: /Authentication name/ },
   "devices-made-long": { answers: "devices", does: (page) => create(page, "W".repeat(60)), shows: /shown this once/ },
   "devices-made-steps": {
     answers: "devices",

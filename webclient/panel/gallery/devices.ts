@@ -61,7 +61,7 @@ function made(body: unknown): Answer {
   const login = service === "sip" ? "juliet-k3x7q" : "juliet@verona.example";
   return json({
     device: device("new", name, { service, login, created_at: at(0), last_used_at: null, last_used_from: "", last_used_by: "" }),
-    secret: secret(), login, server: "verona.example", qr: { text: "xmpp:juliet@verona.example", size: 25, rows },
+    secret: secret(), login, server: "verona.example", qr: { text: service === "sip" ? "sip:juliet@verona.example" : "xmpp:juliet@verona.example", size: 25, rows },
   }, 201);
 }
 
@@ -83,13 +83,13 @@ export const answers: Record<string, Answers> = {
   "devices-50": { list: listing(Array.from({ length: 50 }, (_, i) => device(`n${i}`, `App number ${50 - i}`, { stale: i > 40 }))) },
   "devices-odd": { list: listing(odd, both) },
   "devices-failed": { list: down },
-  "devices-unavailable": { list: refused(404, "not_found") },
+  "devices-unavailable": { list: refused(404, "not_available") },
   "devices-offline": { list: down, offline: true },
   "devices-offline-list": { list: listing(some), offline: true },
   "devices-chat-only": { list: listing(some.filter(({ service }) => service === "xmpp")) },
   "devices-limited": { list: listing(some, both), make: () => refused(429, "rate_limited", 75) },
   "devices-too-many": { list: listing(some), make: () => refused(409, "too_many_devices") },
-  "devices-bad-name": { list: listing(some), make: () => refused(422, "bad_name") },
+  "devices-bad-name": { list: listing(some), make: () => refused(400, "bad_name") },
   "devices-lost": { list: listing(some), make: () => down, remove: down },
   "devices-busy": { list: listing(some), make: () => null, remove: null },
 };

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Api, type Json } from "../src/api.ts";
-import { readListing, readMade, wrongName } from "../src/devices/devices.ts";
+import { type Login, loginOf, readListing, readMade, wrongName } from "../src/devices/devices.ts";
 import { Keeper, type State } from "../src/devices/keeper.ts";
-import { filled, guess, guides } from "../src/views/devices/guides.ts";
+import { filled, guess, guides, stepsFor } from "../src/views/devices/guides.ts";
 import { ago, lastUse } from "../src/views/devices/words.ts";
 import { FakeEnv, json } from "./fakes/env.ts";
 import { FakePanel } from "./fakes/panel.ts";
@@ -65,6 +65,24 @@ describe("a new password as the server tells it", () => {
     for (const rows of [[], ["1"], qr.rows.slice(1), [...qr.rows.slice(1), "2".repeat(21)], Array.from({ length: 300 }, () => "1".repeat(300))]) {
       assert.equal(readMade({ device: device("a"), secret: SECRET, qr: { ...qr, rows } })?.qr, null);
     }
+  });
+  it("says what to type: the SIP address is the server's word", () => {
+    const made = (service: string, login: string, text: string) => {
+      const m = readMade({ device: device("a", { service, login }), secret: SECRET, server: "sip.example", qr: { ...qr, text } });
+      assert.ok(m);
+      return m;
+    };
+    const chat = loginOf(made("xmpp", "alice@social.example", "xmpp:alice@social.example"), "alice@social.example");
+    assert.deepEqual(chat, { address: "alice@social.example", user: "alice", login: "alice@social.example", server: "sip.example" });
+    const own = loginOf(made("sip", "alice-x7k2p", "sip:alice-x7k2p@sip.example"), "alice@social.example");
+    assert.deepEqual(own, { address: "alice-x7k2p@sip.example", user: "alice-x7k2p", login: "alice-x7k2p", server: "sip.example" });
+    const shared = loginOf(made("sip", "alice-x7k2p", "sip:alice@sip.example;transport=tls"), "alice@social.example");
+    assert.deepEqual(shared, { address: "alice@sip.example", user: "alice", login: "alice-x7k2p", server: "sip.example" });
+    assert.equal(loginOf({ ...made("sip", "alice-x7k2p", ""), qr: null }, "alice@social.example").address, "alice-x7k2p@sip.example");
+    const linphone = guess("Linphone", "sip");
+    assert.ok(linphone);
+    assert.deepEqual([stepsFor(linphone, own).length, stepsFor(linphone, shared).length], [3, 4]);
+    assert.doesNotMatch(stepsFor(linphone, own).join(), /\{login\}/);
   });
   it("has a name of 1 to 60 characters that can be shown", () => {
     assert.deepEqual(["", "  ", "x", "🎻".repeat(60), "🎻".repeat(61), "a\u0000b", " x "].map(wrongName), ["empty", "empty", "", "", "long", "control", ""]);
@@ -130,6 +148,8 @@ describe("making a password", () => {
     ["no such service", json({ error: "bad_service" }, 422), /not offer this/, 0, true],
     ["no answer", { status: 0, json: null, retryAfter: 0 }, /No answer came.*“Gajim”/, 0, true],
     ["a broken server", json(null, 502), /No answer came/, 0, true],
+    ["Mastodon being down, before anything was made", json({ error: "mastodon_down", message: "Mastodon is away." }, 503, 30), /Mastodon is away/, 30_000, false],
+    ["a broken server that says so", json({ error: "internal", message: "Something went wrong." }, 500), /No answer came/, 0, true],
     ["another reason", json({ error: "odd", message: "The moon is wrong." }, 422), /The moon is wrong/, 0, false],
     ["an answer without a secret", json({ device: device("x") }, 201), /No answer came/, 0, true],
   ];
@@ -189,9 +209,11 @@ describe("getting the list", () => {
     p.env.routes.delete(`GET ${PATH}`);
     await p.keeper.load();
     assert.equal(p.keeper.state.loading, "failed", "a 404 that is not the API's own");
-    p.env.routes.set(`GET ${PATH}`, () => json({ error: "not_found" }, 404));
-    await p.keeper.load();
-    assert.equal(p.keeper.state.loading, "unavailable");
+    for (const error of ["not_available", "not_found"]) { // the second is what a server says that knows nothing of them yet
+      p.env.routes.set(`GET ${PATH}`, () => json({ error }, 404));
+      await p.keeper.load();
+      assert.equal(p.keeper.state.loading, "unavailable");
+    }
     p.env.routes.set(`GET ${PATH}`, () => json(listing(device("a"))));
     await p.keeper.load();
     assert.deepEqual([p.keeper.state.loading, p.names()], ["done", ["a"]]);
@@ -227,7 +249,7 @@ describe("what is said of a device", () => {
     assert.equal(lastUse({ ...d, lastUsedAt: 0 }, now), "Never used");
   });
   it("has a guide for every app of the list, with nothing left to fill in", () => {
-    const values = { address: "ADDRESS", user: "USER", login: "LOGIN", server: "SERVER" };
+    const values: Login = { address: "ADDRESS", user: "USER", login: "LOGIN", server: "SERVER" };
     assert.deepEqual(guides.map((g) => g.app), ["Conversations", "Monal", "Dino", "Gajim", "Cheogram", "Another app", "Linphone", "Baresip", "Another phone"]);
     for (const guide of guides) {
       const text = [...guide.steps, guide.line ?? ""].map((step) => filled(step, values).join("")).join("\n");

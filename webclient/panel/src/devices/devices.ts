@@ -51,6 +51,25 @@ export interface Made {
   readonly qr: Qr | null;
 }
 
+/** What is typed into an app beside the password. */
+export interface Login {
+  /** The chat address, or the SIP address. */
+  readonly address: string;
+  /** The part of the address before the @. */
+  readonly user: string;
+  /** What to authenticate as: with SIP not always the user. */
+  readonly login: string;
+  readonly server: string;
+}
+
+/** `own`: the person's chat address. The SIP address is the one that the server's QR code holds. */
+export function loginOf({ device: { service, login }, server, qr }: Made, own: string): Login {
+  const told = /^sips?:([^@]+@[^;?]+)/.exec(qr?.text ?? "")?.[1];
+  const address = service === "sip" ? (told ?? `${login}@${server}`) : login || own;
+  const at = address.lastIndexOf("@");
+  return { address, user: address.slice(0, at), login, server: server || address.slice(at + 1) };
+}
+
 export const NAME_LENGTH = 60;
 
 /** What is wrong with a name, '' if nothing. Counted as the server counts: in code points. */

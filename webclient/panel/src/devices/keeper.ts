@@ -96,7 +96,7 @@ export class Keeper {
       return this.#change({ busy: false, view: "made", made: r.value, listing: listing && { ...listing, devices } });
     }
     this.#change({ busy: false, trouble: this.#trouble(r, lost(name.trim())) });
-    if (r.why === "down" || r.code === "bad_service" || r.code === "too_many_devices") await this.#refresh();
+    if (unsure(r) || r.code === "bad_service" || r.code === "too_many_devices") await this.#refresh();
   };
 
   /** Back from wherever one is on the page. False: that leads out of it. */
@@ -148,7 +148,7 @@ export class Keeper {
     const r = await this.#ask("GET", PATH, readListing);
     if (r.ok) return this.#change({ listing: r.value, loading: "done" });
     if (this.#state.listing) return;
-    if (r.code === "not_found") this.#change({ loading: "unavailable" });
+    if (r.code === "not_available" || r.code === "not_found") this.#change({ loading: "unavailable" });
     else this.#change({ loading: "failed", trouble: this.#trouble(r, "The list did not come.") });
   }
 
@@ -158,11 +158,17 @@ export class Keeper {
     this.#on.changed(this.#state);
   }
 
-  /** `lost`: what to say when no answer came. */
+  /** `lost`: what to say when nobody can tell whether it was done. */
   #trouble(f: Failure, lost: string): Trouble {
     const wait = f.retryAfter || (f.why === "busy" ? WAIT_S : 0);
-    return { text: sentences[f.code] ?? (f.why === "busy" ? BUSY : f.why === "down" ? lost : f.message || "That did not work. Try again."), until: wait ? this.#now() + wait * 1000 : 0 };
+    const text = sentences[f.code] ?? (unsure(f) ? lost : f.message || (f.why === "busy" ? BUSY : "That did not work. Try again."));
+    return { text, until: wait ? this.#now() + wait * 1000 : 0 };
   }
+}
+
+/** Whether what was asked for may have been done all the same. */
+function unsure({ why, code }: Failure): boolean {
+  return why === "down" && ["", "internal", "unavailable"].includes(code);
 }
 
 const BUSY = "That was a lot in a short time. Wait a little, then try again.";

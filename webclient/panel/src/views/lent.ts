@@ -7,9 +7,9 @@ import { Fragment, jsx, jsxs } from "preact/jsx-runtime";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icons.tsx";
 import { Clock, Empty, Name, Problem, ReasonButton, SidePage, Spinner, useNow } from "./parts.tsx";
-import { date, isolated, localpart, plural } from "./words.ts";
+import { date, isolated, plural } from "./words.ts";
 
 export const lent = [
   Fragment, jsx, jsxs, useContext, useEffect, useRef, useState, Icon, Clock, Empty, Name, Problem, ReasonButton, SidePage, Spinner, useNow,
-  date, isolated, localpart, plural,
+  date, isolated, plural,
 ] as const;

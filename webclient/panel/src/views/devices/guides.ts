@@ -1,9 +1,9 @@
 /**
  * How to put a password into an app, checked against the apps' own words in autumn 2026. In a step, {address} stands
- * for the chat or SIP address, {user} for its part before the @, {login} for the SIP user name, {server} for the server;
+ * for the chat or SIP address, {user} for its part before the @, {login} for the SIP login, {server} for the server;
  * “quoted” is what the app shows.
  */
-import type { Service } from "../../devices/devices.ts";
+import type { Login, Service } from "../../devices/devices.ts";
 
 export interface Guide {
   readonly app: string;
@@ -11,6 +11,8 @@ export interface Guide {
   /** Where it runs. */
   readonly on: string;
   readonly steps: readonly string[];
+  /** Which of the steps is needed only where the login is another than the user. */
+  readonly other?: number;
   /** A line to be copied into a file. */
   readonly line?: string;
 }
@@ -71,6 +73,7 @@ export const guides: readonly Guide[] = [
       "Open “Advanced settings” and enter {login} as the authentication ID.",
       "Log in.",
     ],
+    other: 2,
   },
   {
     app: "Baresip", service: "sip", on: "computers",
@@ -97,7 +100,11 @@ export function guess(name: string, service: Service): Guide | undefined {
   return fit.find(({ app }) => name.toLowerCase().includes(app.toLowerCase())) ?? fit[0];
 }
 
+export function stepsFor({ steps, other }: Guide, { login, user }: Login): readonly string[] {
+  return login === user ? steps.filter((_, i) => i !== other) : steps;
+}
+
 /** A step cut at its placeholders: text, value, text, value, … */
-export function filled(step: string, values: Readonly<Record<string, string>>): readonly string[] {
-  return step.split(/\{(\w+)\}/).map((part, i) => (i % 2 ? (values[part] ?? "") : part));
+export function filled(step: string, values: Login): readonly string[] {
+  return step.split(/\{(\w+)\}/).map((part, i) => (i % 2 ? (values[part as keyof Login] ?? "") : part));
 }

@@ -3,10 +3,9 @@ import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { Icon } from "../icons.tsx";
 import { Name } from "../parts.tsx";
-import { localpart } from "../words.ts";
 import { Copy } from "./copy.tsx";
-import type { Made } from "../../devices/devices.ts";
-import { filled, guess, type Guide, guides } from "./guides.ts";
+import { type Login, loginOf, type Made } from "../../devices/devices.ts";
+import { filled, guess, type Guide, guides, stepsFor } from "./guides.ts";
 import { QrCode } from "./qr.tsx";
 import { Sure } from "./sure.tsx";
 
@@ -57,18 +56,18 @@ function Value({ label, value, what, secret = false, children }: ValueProps): JS
   );
 }
 
-function Steps({ guide, values }: { guide: Guide; values: Readonly<Record<string, string>> }): JSX.Element {
+function Steps({ guide, values }: { guide: Guide; values: Login }): JSX.Element {
   const step = (text: string): JSX.Element[] => filled(text, values).map((part, i) => (i % 2 ? <bdi key={i} class="typed" dir="ltr">{part}</bdi> : <span key={i}>{part}</span>));
   return (
     <>
       {guide.on && <p class="sub">{guide.app} runs on {guide.on}.</p>}
-      <ol class="guide">{guide.steps.map((text) => <li key={text}>{step(text)}</li>)}</ol>
+      <ol class="guide">{stepsFor(guide, values).map((text) => <li key={text}>{step(text)}</li>)}</ol>
       {guide.line && <code class="line-of-file" dir="ltr" translate={false} tabIndex={0}>{filled(guide.line, values).join("")}</code>}
     </>
   );
 }
 
-function Guides({ made, values }: { made: Made; values: Readonly<Record<string, string>> }): JSX.Element {
+function Guides({ made, values }: { made: Made; values: Login }): JSX.Element {
   const { name, service } = made.device;
   const [guide, choose] = useState(() => guess(name, service));
   return (
@@ -102,11 +101,9 @@ function Leave({ leaving, onStay, onDone }: Pick<Props, "leaving" | "onStay" | "
 }
 
 export function MadePassword({ made, address, leaving, onStay, onDone }: Props): JSX.Element {
-  const { device, secret, server, qr } = made;
+  const { device, secret, qr } = made;
   const sip = device.service === "sip";
-  const user = localpart(address);
-  const own = sip ? `${user}@${server}` : device.login || address;
-  const values = { address: own, user, login: device.login, server: server || address.slice(user.length + 1) };
+  const values = loginOf(made, address);
   return (
     <div class="made">
       <p class="once"><Icon name="warning" size={18} /><span>Put it into <Name>{device.name}</Name> now. It is shown this once, and nobody can show it again.</span></p>
@@ -116,13 +113,13 @@ export function MadePassword({ made, address, leaving, onStay, onDone }: Props):
             {sip ? "Type it exactly like this, with the hyphens." : "Capital letters or left-out hyphens do no harm."} The underlined ones are digits; there is no 0 and no 1 among them.
           </p>
         </Value>
-        <Value label={sip ? "SIP address" : "Address"} value={own} what="the address" />
-        {sip && <Value label="User name for this device alone" value={device.login} what="the user name" />}
+        <Value label={sip ? "SIP address" : "Address"} value={values.address} what="the address" />
+        {sip && values.login !== values.user && <Value label="Authentication name, for this device alone" value={values.login} what="the authentication name" />}
         <Value label="Server" value={values.server} what="the server" />
       </dl>
       {qr && (
         <figure class="qr-box">
-          <QrCode qr={qr} label={`QR code of the address ${own}`} />
+          <QrCode qr={qr} label={`QR code of the address ${values.address}`} />
           <figcaption>Scan this to have the address on a phone. It holds only the address; the password you type or copy yourself.</figcaption>
         </figure>
       )}
