@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/trunkline-chat/trunkline/internal/config"
-	"github.com/trunkline-chat/trunkline/tokens/backend"
 )
 
 // listener is an HTTP server on its socket.
@@ -23,20 +22,47 @@ type listener struct {
 	socket net.Listener
 }
 
-// listen opens both sockets, so that a port that is taken is told before
-// anything runs, and logs where they are.
-func (n *node) listen(ctx context.Context) (public, private *listener, err error) {
-	if private, err = n.open(ctx, "private", n.cfg.Server.PrivateListen, n.privateRoutes()); err != nil {
-		return nil, nil, err
-	}
-	if public, err = n.open(ctx, "public", n.cfg.Server.Listen, n.publicRoutes()); err != nil {
-		private.socket.Close()
-		return nil, nil, err
-	}
-	return public, private, nil
+// listeners are the sockets of a node.
+type listeners struct {
+	public, private *listener
+	ldap            []ldapListener
 }
 
-func (n *node) open(ctx context.Context, which, listen string, routes http.Handler) (*listener, error) {
+// listen opens all sockets, so that a port that is taken is told before anything
+// runs, and logs where they are.
+func (n *node) listen(ctx context.Context) (l listeners, err error) {
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	if l.private, err = n.open(ctx, "private", n.cfg.Server.PrivateListen, n.privateRoutes()); err != nil {
+		return l, err
+	}
+	if l.private.socket, err = n.secured(l.private.socket); err != nil {
+		return l, err
+	}
+	if l.ldap, err = n.listenLDAP(ctx); err != nil {
+		return l, err
+	}
+	l.public, err = n.open(ctx, "public", n.cfg.Server.Listen, n.publicRoutes())
+	return l, err
+}
+
+// close closes what was opened.
+func (l listeners) close() {
+	for _, one := range []*listener{l.public, l.private} {
+		if one != nil {
+			one.socket.Close()
+		}
+	}
+	for _, one := range l.ldap {
+		one.socket.Close()
+	}
+}
+
+// bind opens one socket.
+func (n *node) bind(ctx context.Context, which, listen string) (net.Listener, error) {
 	network, address := config.Network(listen)
 	if network == "unix" {
 		if err := removeStale(ctx, address); err != nil {
@@ -49,6 +75,14 @@ func (n *node) open(ctx context.Context, which, listen string, routes http.Handl
 		return nil, fmt.Errorf("%s listener: %w", which, err)
 	}
 	n.log.Info("listening", "listener", which, "address", socket.Addr().String())
+	return socket, nil
+}
+
+func (n *node) open(ctx context.Context, which, listen string, routes http.Handler) (*listener, error) {
+	socket, err := n.bind(ctx, which, listen)
+	if err != nil {
+		return nil, err
+	}
 	return &listener{socket: socket, server: &http.Server{
 		Handler: routes,
 		// Bodies and answers have limits of their own where they are read:
@@ -80,10 +114,7 @@ func (n *node) publicRoutes() http.Handler {
 
 // privateRoutes is what the XMPP server and the admin's tools reach.
 func (n *node) privateRoutes() http.Handler {
-	mux := http.NewServeMux()
-	prosody := backend.Prosody(n.core, feed{n.tokens}, []byte(n.cfg.Secrets.VerifySecret.Reveal()), n.log)
-	mux.Handle("/verify", prosody)
-	mux.Handle("/prosody/revocations", prosody)
+	mux := n.fronts.routes
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{}))
 	// The process runs: restart it when this fails.
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/trunkline-chat/trunkline/gateway"
 	"github.com/trunkline-chat/trunkline/tokens"
+	"github.com/trunkline-chat/trunkline/tokens/audit"
 	"github.com/trunkline-chat/trunkline/tokens/backend"
+	"github.com/trunkline-chat/trunkline/tokens/backend/ldap"
 	"github.com/trunkline-chat/trunkline/webclient"
 )
 
@@ -22,6 +26,11 @@ var (
 	_ backend.Feed             = feed{}
 	_ webclient.Issuer         = (*tokens.Service)(nil)
 	_ webclient.Importer       = (*node)(nil)
+	_ webclient.DeviceKeeper   = deviceKeeper{}
+	_ backend.Recorder         = recorder{}
+	_ backend.Access           = access{}
+	_ backend.Membership       = (*webclient.Rooms)(nil)
+	_ ldap.Core                = (*backend.Core)(nil)
 	_ webclient.ConsentWatcher = (*gateway.Gateway)(nil).ConsentChanged
 )
 
@@ -66,6 +75,66 @@ func (f feed) Feed(ctx context.Context, after int64, limit int) (ended []backend
 		})
 	}
 	return ended, last, err
+}
+
+// access makes and knows access tokens for the OAuth front.
+type access struct{ *tokens.Service }
+
+func (a access) MintAccess(ctx context.Context, service, username, secret, front, from string) (
+	token string, expires time.Time, ok bool, reason, account, credential string, err error) {
+	token, expires, v, err := a.Service.MintAccess(ctx, tokens.Attempt{
+		Service: service, Username: username, Secret: secret, Front: front, From: from,
+	})
+	return token, expires, v.OK, v.Reason, v.Account, v.Credential, err
+}
+
+// recorder keeps what the fronts decided.
+type recorder struct{ *audit.Log }
+
+func (r recorder) Record(e backend.Event) { r.Log.Record(audit.Event(e)) }
+
+// recordAdmin keeps what was done to a person's passwords, by themselves in the
+// panel or by an admin on the command line.
+func (n *node) recordAdmin(op, username, account, credential, outcome, reason string) {
+	n.audit.Record(audit.Event{
+		Front: n.front, Op: op, Username: username, Account: account, Credential: credential, Outcome: outcome, Reason: reason,
+	})
+}
+
+// deviceKeeper keeps the device passwords that people make in the panel.
+type deviceKeeper struct{ *tokens.Service }
+
+func (k deviceKeeper) IssueDevice(ctx context.Context, account, service, name string) (webclient.Device, string, error) {
+	d, secret, err := k.Service.IssueDevice(ctx, account, service, name)
+	switch {
+	case errors.Is(err, tokens.ErrBadName):
+		err = webclient.ErrBadDeviceName
+	case errors.Is(err, tokens.ErrBadService):
+		err = webclient.ErrBadService
+	case errors.Is(err, tokens.ErrTooManyDevices):
+		err = webclient.ErrTooManyDevices
+	}
+	return shownDevice(d), secret, err
+}
+
+func (k deviceKeeper) Devices(ctx context.Context, account string) ([]webclient.Device, error) {
+	list, err := k.Service.Devices(ctx, account)
+	shown := make([]webclient.Device, len(list))
+	for i, d := range list {
+		shown[i] = shownDevice(d)
+	}
+	return shown, err
+}
+
+func shownDevice(d tokens.Device) webclient.Device {
+	out := webclient.Device{
+		ID: d.ID, Name: d.Name, Service: d.Service, Login: d.AuthName,
+		Created: d.Created, LastUsedFrom: d.LastUsedFrom, LastUsedBy: d.LastUsedBy,
+	}
+	if !d.LastUsed.IsZero() {
+		out.LastUsed = &d.LastUsed
+	}
+	return out
 }
 
 // AddContacts runs an import as a short session of that person, with a password

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -15,13 +13,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trunkline-chat/trunkline/gateway"
-	"github.com/trunkline-chat/trunkline/gateway/framing"
 	"github.com/trunkline-chat/trunkline/internal/config"
 	"github.com/trunkline-chat/trunkline/internal/sqldb"
 	"github.com/trunkline-chat/trunkline/tokens"
+	"github.com/trunkline-chat/trunkline/tokens/audit"
 	"github.com/trunkline-chat/trunkline/tokens/backend"
 	"github.com/trunkline-chat/trunkline/webclient"
-	"github.com/trunkline-chat/trunkline/webclient/mastodon"
 )
 
 func serveCommand() command {
@@ -83,26 +80,31 @@ func runServe(c *call) int {
 type node struct {
 	cfg     *config.Config
 	log     *slog.Logger
+	front   string // what the audit record calls those who use this process
 	metrics *prometheus.Registry
 	ready   atomic.Bool
 
 	db      *sqldb.DB
 	resume  *resumptions
 	tokens  *tokens.Service
+	audit   *audit.Log
 	core    *backend.Core
 	gateway *gateway.Gateway
 	web     *webclient.Server
+	fronts  fronts
 }
 
 // newNode builds the parts and starts none of them. The order is that of need:
-// everything needs the database, the gateway and the web side need tokens. Where
+// everything needs the database, the gateway, the web side and the fronts need
+// tokens. Where
 // two parts need each other (a revocation closes streams; a change of consent
-// reaches streams; an import runs through the gateway) they are handed the node,
-// which finds the other part when it is called, after newNode.
+// reaches streams; an import runs through the gateway; a device password depends
+// on what Mastodon says) they are handed the node, which finds the other part when
+// it is called, after newNode.
 func newNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (n *node, err error) {
-	n = &node{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	n = &node{cfg: cfg, log: log, front: "panel", metrics: prometheus.NewRegistry()}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if n.db, err = sqldb.Open(ctx, cfg.Store.URL); err != nil {
+	if n.db, err = sqldb.Open(ctx, cfg.StoreURL().Reveal()); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -111,103 +113,24 @@ func newNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (n *node
 		}
 	}()
 	n.resume = &resumptions{db: n.db, now: time.Now}
-	if err := n.newTokens(); err != nil {
-		return nil, err
-	}
-	if err := n.newGateway(); err != nil {
-		return nil, err
-	}
-	if err := n.newWebclient(); err != nil {
-		return nil, err
-	}
-	return n, nil
-}
-
-func (n *node) newTokens() error {
-	key, err := n.cfg.Secrets.TokenKey.Bytes()
-	if err != nil {
-		return err
-	}
-	n.tokens, err = tokens.New(tokens.Config{
-		DB: n.db, Key: key, OnRevoked: n.revoked, Log: n.log,
-	})
-	if err != nil {
-		return err
-	}
-	n.core, err = backend.NewCore(backend.CoreConfig{
-		Verifier: verifier{n.tokens}, Domain: n.cfg.XMPP.Domain, Log: n.log, Metrics: n.metrics,
-	})
-	return err
-}
-
-func (n *node) newGateway() (err error) {
-	n.gateway, err = gateway.New(gateway.Config{
-		Domain:         n.cfg.XMPP.Domain,
-		Upstream:       gateway.Upstream{Address: n.cfg.XMPP.Address, TLS: n.cfg.XMPP.TLS},
-		Origins:        []string{n.cfg.Server.PublicURL},
-		Credentials:    n.tokens,
-		Consents:       n,
-		Resumptions:    n.resume,
-		Issuer:         n.tokens,
-		TrustedProxies: n.cfg.TrustedProxies(),
-		Limits:         gateway.Limits{Frame: framing.Limits{MaxBytes: int(n.cfg.XMPP.MaxStanzaBytes) - stanzaRoom}},
-		Log:            n.log,
-		Metrics:        n.metrics,
-	})
-	return err
-}
-
-func (n *node) newWebclient() error {
-	instance, err := mastodon.New(mastodon.Config{
-		BaseURL: n.cfg.Mastodon.URL, UserAgent: userAgent(n.cfg), ForwardClientAddr: n.cfg.Mastodon.ForwardAddress,
-	})
-	if err != nil {
-		return err
-	}
-	keys := make([][]byte, len(n.cfg.Secrets.DataKeys))
-	for i, k := range n.cfg.Secrets.DataKeys {
-		if keys[i], err = k.Bytes(); err != nil {
-			return err
+	for _, build := range []func() error{
+		n.newTokens, n.newGateway, n.newWebclient, n.newCore, n.newFronts,
+	} {
+		if err := build(); err != nil {
+			return nil, err
 		}
 	}
-	n.web, err = webclient.New(webclient.Config{
-		PublicURL:       n.cfg.Server.PublicURL,
-		InstanceURL:     n.cfg.Mastodon.URL,
-		InstanceName:    n.cfg.Mastodon.Domain,
-		LocalDomain:     n.cfg.Mastodon.Domain,
-		XMPPDomain:      n.cfg.XMPP.Domain,
-		WebSocketURL:    n.cfg.WebSocketURL(),
-		AppName:         n.cfg.Mastodon.AppName,
-		CrossSite:       n.cfg.Session.CrossSite,
-		DataKeys:        keys,
-		SessionIdle:     n.cfg.Session.Idle.Std(),
-		SessionAbsolute: n.cfg.Session.Absolute.Std(),
-		MediaOrigins:    n.cfg.Mastodon.MediaOrigins,
-		Mastodon:        instance,
-		DB:              n.db,
-		Issuer:          n.tokens,
-		Importer:        n,
-		ConsentChanged:  n.gateway.ConsentChanged,
-		ClientAddr: func(r *http.Request) netip.Addr {
-			return gateway.ClientAddress(r, n.cfg.TrustedProxies())
-		},
-		Log: n.log,
-	})
-	return err
-}
-
-// userAgent tells Mastodon's admins who calls and where to find us.
-func userAgent(cfg *config.Config) string {
-	return "Trunkline (+" + cfg.Server.PublicURL + ")"
+	return n, nil
 }
 
 // serve runs the node until ctx ends or a part fails, and then ends it in the
 // order in which people lose least.
 func (n *node) serve(ctx context.Context, host systemd) error {
-	public, private, err := n.listen(ctx)
+	sockets, err := n.listen(ctx)
 	if err != nil {
 		return err
 	}
+	public, private := sockets.public, sockets.private
 	// The parts run in contexts of their own: they must outlive the signal until
 	// what depends on them has ended.
 	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
@@ -220,10 +143,12 @@ func (n *node) serve(ctx context.Context, host systemd) error {
 	group.Go(func() error { return ended("tokens", n.tokens.Run(work)) })
 	group.Go(func() error { return ended("gateway", n.gateway.Run(work)) })
 	group.Go(func() error { return ended("resumptions", n.resume.Run(work)) })
+	group.Go(func() error { return ended("audit", n.audit.Run(work)) })
 	group.Go(func() error { return ended("webclient", n.web.Run(webWork)) })
 	// The private listener comes first: the XMPP server asks there about the
 	// login that the public one lets in.
 	group.Go(private.serve)
+	group.Go(func() error { return ended("ldap", n.serveLDAP(work, sockets.ldap)) })
 	group.Go(public.serve)
 	n.ready.Store(true)
 	host.notify("READY=1")

@@ -58,7 +58,7 @@ func (r *reader) checkPrivate(s *Server) {
 		return
 	}
 	if n := r.together("server.private_tls_cert", s.PrivateTLSCert, "server.private_tls_key", s.PrivateTLSKey,
-		"server.private_client_ca", s.PrivateClientCA); n == 0 && !s.InsecurePrivateListen && reachable(s.PrivateListen) {
+		"server.private_client_ca", s.PrivateClientCA); n == 0 && !s.InsecurePrivateListen && Reachable(s.PrivateListen) {
 		r.mistake(key, fmt.Sprintf("can be reached from other machines (%s)", s.PrivateListen),
 			"use 127.0.0.1, or set private_tls_cert, private_tls_key and private_client_ca, or write insecure_private_listen = true if the network between is safe")
 	}

@@ -86,7 +86,7 @@ func (r *reader) checkLDAP(c *Config) {
 			r.mistake(key, "is set, but secrets.ldap_secret is not", howSecret)
 		case key == "ldap.listen_tls" && l.TLSCert == "":
 			r.mistake(key, "needs a certificate", "set ldap.tls_cert and ldap.tls_key")
-		case reachable(listen) && l.TLSCert == "" && !l.InsecureLDAP:
+		case Reachable(listen) && l.TLSCert == "" && !l.InsecureLDAP:
 			r.mistake(key, fmt.Sprintf("can be reached from other machines (%s)", listen),
 				"use 127.0.0.1, or set ldap.tls_cert and ldap.tls_key, or write insecure_listen = true if the network between is safe")
 		}
@@ -154,8 +154,8 @@ func (r *reader) together(pairs ...string) (set int) {
 	return set
 }
 
-// reachable tells whether other machines reach a listen address.
-func reachable(listen string) bool {
+// Reachable reports whether other machines reach a listen address.
+func Reachable(listen string) bool {
 	network, address := Network(listen)
 	host, _, err := net.SplitHostPort(address)
 	return network == "tcp" && err == nil && !isLoopback(host)

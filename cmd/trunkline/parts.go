@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+
+	"github.com/trunkline-chat/trunkline/gateway"
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/internal/config"
+	"github.com/trunkline-chat/trunkline/tokens"
+	"github.com/trunkline-chat/trunkline/tokens/audit"
+	"github.com/trunkline-chat/trunkline/tokens/backend"
+	"github.com/trunkline-chat/trunkline/webclient"
+	"github.com/trunkline-chat/trunkline/webclient/mastodon"
+)
+
+func (n *node) newTokens() (err error) {
+	n.audit, err = audit.New(audit.Config{DB: n.db, Retention: n.cfg.Audit.Retention.Std(), Log: n.log, Metrics: n.metrics})
+	if err != nil {
+		return err
+	}
+	c := tokens.Config{
+		DB: n.db, OnRevoked: n.revoked, Recorder: n.recordAdmin, Log: n.log,
+		// Mastodon is asked by the web side, which holds its tokens.
+		Recheck:    func(ctx context.Context, account string) error { return n.web.Recheck(ctx, account) },
+		LookupName: func(ctx context.Context, username string) (bool, error) { return n.web.LookupName(ctx, username) },
+	}
+	if c.Key, err = n.cfg.Secrets.TokenKey.Bytes(); err != nil {
+		return err
+	}
+	if n.cfg.SIP.Server != "" {
+		c.Realm = n.cfg.XMPP.Domain
+	}
+	if key := n.cfg.Secrets.JWTKey; !key.IsZero() {
+		c.JWTDomain = n.cfg.XMPP.Domain
+		if c.JWTKey, err = key.Bytes(); err != nil {
+			return err
+		}
+	}
+	n.tokens, err = tokens.New(c)
+	return err
+}
+
+// newCore builds what all fronts share.
+func (n *node) newCore() (err error) {
+	c := backend.CoreConfig{
+		Verifier: verifier{n.tokens}, Recorder: recorder{n.audit}, Domain: n.cfg.XMPP.Domain, Log: n.log, Metrics: n.metrics,
+	}
+	n.core, err = backend.NewCore(c)
+	return err
+}
+
+func (n *node) newGateway() (err error) {
+	n.gateway, err = gateway.New(gateway.Config{
+		Domain:         n.cfg.XMPP.Domain,
+		Upstream:       gateway.Upstream{Address: n.cfg.XMPP.Address, TLS: n.cfg.XMPP.TLS},
+		Origins:        []string{n.cfg.Server.PublicURL},
+		Credentials:    n.tokens,
+		Consents:       n,
+		Resumptions:    n.resume,
+		Issuer:         n.tokens,
+		TrustedProxies: n.cfg.TrustedProxies(),
+		Limits:         gateway.Limits{Frame: framing.Limits{MaxBytes: int(n.cfg.XMPP.MaxStanzaBytes) - stanzaRoom}},
+		Log:            n.log,
+		Metrics:        n.metrics,
+	})
+	return err
+}
+
+func (n *node) newWebclient() error {
+	instance, err := mastodon.New(mastodon.Config{
+		BaseURL: n.cfg.Mastodon.URL, UserAgent: userAgent(n.cfg), ForwardClientAddr: n.cfg.Mastodon.ForwardAddress,
+	})
+	if err != nil {
+		return err
+	}
+	keys := make([][]byte, len(n.cfg.Secrets.DataKeys))
+	for i, k := range n.cfg.Secrets.DataKeys {
+		if keys[i], err = k.Bytes(); err != nil {
+			return err
+		}
+	}
+	n.web, err = webclient.New(webclient.Config{
+		PublicURL:       n.cfg.Server.PublicURL,
+		InstanceURL:     n.cfg.Mastodon.URL,
+		InstanceName:    n.cfg.Mastodon.Domain,
+		LocalDomain:     n.cfg.Mastodon.Domain,
+		XMPPDomain:      n.cfg.XMPP.Domain,
+		WebSocketURL:    n.cfg.WebSocketURL(),
+		AppName:         n.cfg.Mastodon.AppName,
+		CrossSite:       n.cfg.Session.CrossSite,
+		DataKeys:        keys,
+		SessionIdle:     n.cfg.Session.Idle.Std(),
+		SessionAbsolute: n.cfg.Session.Absolute.Std(),
+		MediaOrigins:    n.cfg.Mastodon.MediaOrigins,
+		Mastodon:        instance,
+		DB:              n.db,
+		Issuer:          n.tokens,
+		Importer:        n,
+		ConsentChanged:  n.gateway.ConsentChanged,
+		Devices:         deviceKeeper{n.tokens},
+		SIPServer:       n.cfg.SIP.Server,
+		Grace:           n.cfg.Standing.Grace.Std(),
+		StandingEvery:   n.cfg.Standing.Every.Std(),
+		LiveAccounts:    n.gateway.Accounts,
+		WebhookSecret:   []byte(n.cfg.Secrets.WebhookSecret.Reveal()),
+		Metrics:         n.metrics,
+		ClientAddr: func(r *http.Request) netip.Addr {
+			return gateway.ClientAddress(r, n.cfg.TrustedProxies())
+		},
+		Log: n.log,
+	})
+	return err
+}
+
+// userAgent tells Mastodon's admins who calls and where to find us.
+func userAgent(cfg *config.Config) string {
+	return "Trunkline (+" + cfg.Server.PublicURL + ")"
+}
