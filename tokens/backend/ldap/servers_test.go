@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/trunkline-chat/trunkline/internal/integration"
+	"github.com/trunkline-chat/trunkline/tokens/backend"
 )
 
 const (
@@ -80,6 +81,26 @@ func TestServersComeBackAfterARestart(t *testing.T) {
 			s.mu.Unlock()
 			assert.Eventually(t, func() bool { return login(t, server, "alice", password) == "" }, wait, step)
 			assert.Equal(t, notAuthorized, login(t, server, "alice", "wrong"))
+		})
+	}
+}
+
+// TestWhatServersMakeOfCannotTell: LDAP has words for it, these servers have
+// not; docs/ldap.md says so.
+func TestWhatServersMakeOfCannotTell(t *testing.T) {
+	for _, name := range []string{"Prosody", "ejabberd"} {
+		t.Run(name, func(t *testing.T) {
+			core := &core{}
+			d := start(t, func(c *Config) { c.Core, c.Base, c.ServiceDN = core, orgBase, orgService })
+			server := servers()[name](&stack{directory: d, tb: t})
+			alice := integration.Connect(t, server, "alice", "alice-phone", "phone")
+			alice.Say("<presence/>")
+			core.says(backend.Unknown, backend.ReasonTrouble)
+			assert.Equal(t, notAuthorized, login(t, server, "bob", "bob-phone"))
+			assert.False(t, exists(t, alice, server, "bob"))
+			core.says("", "")
+			assert.Empty(t, login(t, server, "bob", "bob-phone"), "nothing of it is remembered")
+			assert.True(t, exists(t, alice, server, "bob"))
 		})
 	}
 }

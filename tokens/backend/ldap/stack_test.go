@@ -151,3 +151,15 @@ func (f feed) Feed(ctx context.Context, after int64, limit int) (ended []backend
 	}
 	return ended, last, err
 }
+
+// TestTheDocumentationHasTheFilesThatAreTested holds docs/ldap.md to contrib/ldap.
+func TestTheDocumentationHasTheFilesThatAreTested(t *testing.T) {
+	root := filepath.Join("..", "..", "..")
+	page, err := os.ReadFile(filepath.Join(root, "docs", "ldap.md"))
+	require.NoError(t, err)
+	for _, name := range []string{"ejabberd.yml", "ejabberd-directory.yml", "prosody.cfg.lua", "prosody-directory.cfg.lua"} {
+		text, err := os.ReadFile(filepath.Join(root, "contrib", "ldap", name))
+		require.NoError(t, err)
+		require.Contains(t, string(page), "\n"+string(text)+"```\n", name)
+	}
+}
