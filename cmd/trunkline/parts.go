@@ -22,9 +22,7 @@ func (n *node) newTokens() (err error) {
 	}
 	c := tokens.Config{
 		DB: n.db, OnRevoked: n.revoked, Recorder: n.recordAdmin, Log: n.log,
-		// Mastodon is asked by the web side, which holds its tokens.
-		Recheck:    func(ctx context.Context, account string) error { return n.web.Recheck(ctx, account) },
-		LookupName: func(ctx context.Context, username string) (bool, error) { return n.web.LookupName(ctx, username) },
+		Recheck: n.recheck, LookupName: n.lookupName,
 	}
 	if c.Key, err = n.cfg.Secrets.TokenKey.Bytes(); err != nil {
 		return err
@@ -117,4 +115,10 @@ func (n *node) newWebclient() error {
 // userAgent tells Mastodon's admins who calls and where to find us.
 func userAgent(cfg *config.Config) string {
 	return "Trunkline (+" + cfg.Server.PublicURL + ")"
+}
+
+// newKickers builds what ends sessions that do not go through our gateway.
+func (n *node) newKickers() (err error) {
+	n.kicker, err = newKicker(n.cfg, n.tokens, n.gatewayResources, n.log)
+	return err
 }

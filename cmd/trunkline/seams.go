@@ -77,6 +77,33 @@ func (f feed) Feed(ctx context.Context, after int64, limit int) (ended []backend
 	return ended, last, err
 }
 
+// recheck asks Mastodon, through the web side, which holds its tokens. An admin's
+// command that has no web side takes the last word that is known.
+func (n *node) recheck(ctx context.Context, account string) error {
+	if n.web == nil {
+		return nil
+	}
+	return n.web.Recheck(ctx, account)
+}
+
+func (n *node) lookupName(ctx context.Context, username string) (bool, error) {
+	if n.web == nil {
+		return false, nil
+	}
+	return n.web.LookupName(ctx, username)
+}
+
+// gatewayResources are a person's streams through this gateway that stay.
+func (n *node) gatewayResources(username string) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	a, found, err := n.tokens.AccountNamed(ctx, username)
+	if err != nil || !found {
+		return nil
+	}
+	return n.gateway.Resources(a.ID)
+}
+
 // access makes and knows access tokens for the OAuth front.
 type access struct{ *tokens.Service }
 

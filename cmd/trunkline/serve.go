@@ -92,6 +92,7 @@ type node struct {
 	gateway *gateway.Gateway
 	web     *webclient.Server
 	fronts  fronts
+	kicker  *kicker // nil: there is no ejabberd to tell
 }
 
 // newNode builds the parts and starts none of them. The order is that of need:
@@ -114,7 +115,7 @@ func newNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (n *node
 	}()
 	n.resume = &resumptions{db: n.db, now: time.Now}
 	for _, build := range []func() error{
-		n.newTokens, n.newGateway, n.newWebclient, n.newCore, n.newFronts,
+		n.newTokens, n.newGateway, n.newWebclient, n.newCore, n.newFronts, n.newKickers,
 	} {
 		if err := build(); err != nil {
 			return nil, err
@@ -144,6 +145,9 @@ func (n *node) serve(ctx context.Context, host systemd) error {
 	group.Go(func() error { return ended("gateway", n.gateway.Run(work)) })
 	group.Go(func() error { return ended("resumptions", n.resume.Run(work)) })
 	group.Go(func() error { return ended("audit", n.audit.Run(work)) })
+	if n.kicker != nil {
+		group.Go(func() error { return ended("kicker", n.kicker.Run(work)) })
+	}
 	group.Go(func() error { return ended("webclient", n.web.Run(webWork)) })
 	// The private listener comes first: the XMPP server asks there about the
 	// login that the public one lets in.
