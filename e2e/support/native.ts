@@ -7,8 +7,9 @@ interface Seen { at: string; xml: string }
 export class Native {
   private constructor(private readonly stack: Stack, readonly user: string) {}
 
-  static async login(stack: Stack, user: string): Promise<Native> {
-    await stack.control('native/login', { user });
+  /** With a password of its own, or with the one given, as somebody would type it into an app. */
+  static async login(stack: Stack, user: string, password = ''): Promise<Native> {
+    await stack.control('native/login', { user, password });
     return new Native(stack, user);
   }
 
@@ -38,6 +39,17 @@ export class Native {
     const id = `sync-${String(Math.random()).slice(2)}`;
     await this.send(`<iq type='get' id='${id}' to='social.example'><ping xmlns='urn:xmpp:ping'/></iq>`);
     await this.sees(new RegExp(id));
+  }
+
+  /** When the server ended this session, in Unix milliseconds; 0 while it lives. */
+  async endedAt(): Promise<number> {
+    return this.stack.control<number>('native/ended', { user: this.user });
+  }
+
+  /** Waits until the server has ended this session and checks that it did so within five seconds of `since`. */
+  async endedInTime(since: number): Promise<void> {
+    await expect.poll(async () => await this.endedAt() > 0, { message: 'the native session is over', timeout: 30_000 }).toBe(true);
+    expect(await this.endedAt() - since, 'milliseconds until the native session was ended').toBeLessThanOrEqual(5_000);
   }
 
   async logout(): Promise<void> {

@@ -15,9 +15,12 @@ export class Secrets {
       for (const name of ['code', 'state']) this.#note(name, url.searchParams.get(name));
     });
     context.on('response', (response) => {
-      if (!response.url().endsWith('/api/v1/credentials') || !response.ok()) return;
-      const password = response.json().then((body: { password: string }) => this.#note('password', body.password));
-      this.#coming.push(password.catch(() => undefined)); // the page went away with it
+      if (!response.ok()) return;
+      const told = (what: string, secret: (body: Record<string, string>) => string | undefined): void => {
+        this.#coming.push(response.json().then((body: Record<string, string>) => this.#note(what, secret(body))).catch(() => undefined)); // the page went away with it
+      };
+      if (response.url().endsWith('/api/v1/credentials')) told('password', ({ password }) => password);
+      if (response.url().endsWith('/api/v1/devices')) told('device password', ({ secret }) => secret);
     });
   };
 
