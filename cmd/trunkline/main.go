@@ -48,7 +48,7 @@ type command struct {
 
 // commands returns the subcommands in the order in which help lists them.
 func commands() []command {
-	return []command{serveCommand(), configCommand(), accountCommand(), extauthCommand(), versionCommand(), helpCommand()}
+	return []command{serveCommand(), configCommand(), tokenCommand(), accountCommand(), extauthCommand(), versionCommand(), helpCommand()}
 }
 
 func main() {

@@ -382,7 +382,7 @@ func TestAccountRebind(t *testing.T) {
 	assert.Equal(t, "2", id)
 
 	for _, tc := range []struct{ args, says string }{
-		{"account", "needs a word: rebind"},
+		{"account", "needs a word: list, show"},
 		{"account remove", `no word "remove"`},
 		{"account rebind alice", "a name and the new id"},
 	} {

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trunkline-chat/trunkline/internal/config"
+	"github.com/trunkline-chat/trunkline/internal/sqldb"
+	"github.com/trunkline-chat/trunkline/tokens"
+)
+
+// asAdmin loads the configuration and lets do work on the database beside a
+// Trunkline that may be running. Of the parts only tokens are there; a command
+// that talks to Mastodon says whole.
+func (c *call) asAdmin(path string, whole bool, do func(n *node) error) int {
+	cfg, ok := c.load(path)
+	if !ok {
+		return exitFailed
+	}
+	n, err := c.adminNode(cfg, whole)
+	if err == nil {
+		err = errors.Join(do(n), n.db.Close())
+	}
+	if err != nil {
+		return c.failed(err)
+	}
+	return exitOK
+}
+
+func (c *call) adminNode(cfg *config.Config, whole bool) (*node, error) {
+	quiet := cfg.Log
+	quiet.Level = "warn" // the command says itself what it did
+	log := newLogger(quiet, c.stderr)
+	if whole {
+		return newNode(c.ctx, cfg, log)
+	}
+	n := &node{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	var err error
+	if n.db, err = sqldb.Open(c.ctx, cfg.Store.URL); err != nil {
+		return nil, err
+	}
+	if err := n.newTokens(); err != nil {
+		return nil, errors.Join(err, n.db.Close())
+	}
+	return n, nil
+}
+
+// person finds somebody as an admin may write them: in any case, with or without
+// @, and with the server's own domain after it.
+func (n *node) person(ctx context.Context, name string) (tokens.Account, error) {
+	username := strings.TrimPrefix(name, "@")
+	if local, domain, ok := strings.Cut(username, "@"); ok {
+		if !strings.EqualFold(domain, n.cfg.XMPP.Domain) && !strings.EqualFold(domain, n.cfg.Mastodon.Domain) {
+			return tokens.Account{}, fmt.Errorf("%s is on another server; Trunkline serves people of %s", name, n.cfg.Mastodon.Domain)
+		}
+		username = local
+	}
+	a, found, err := n.tokens.AccountNamed(ctx, username)
+	switch {
+	case err != nil:
+		return tokens.Account{}, err
+	case !found:
+		return tokens.Account{}, fmt.Errorf("nobody called %q has logged in here. Trunkline knows people from their first login: "+
+			"ask them to open the chat at %s once; see also: trunkline account list", username, n.cfg.Server.PublicURL)
+	}
+	return a, nil
+}
+
+// harmless is text that others wrote, without what a terminal would obey.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+// when is a time for people; never says what a zero time is.
+func when(t time.Time, never string) string {
+	if t.IsZero() {
+		return never
+	}
+	return t.UTC().Format("2006-01-02 15:04")
+}
+
+// stamp is a time for scripts, null if it did not happen.
+func stamp(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// writeJSON writes v on one line.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
