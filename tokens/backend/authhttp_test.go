@@ -218,6 +218,7 @@ func FuzzAuthQuery(f *testing.F) {
 	f.Add("user=a&user=b&server=c&pass=d", true)
 	f.Add("user=%00&server=%ff&pass=+", true)
 	f.Add("user=a;server=b&pass=c", true)
+	f.Add("user=a&server=b&pass=%s3cr3t", true)
 	f.Fuzz(func(t *testing.T, raw string, withPassword bool) {
 		q, err := parseAuthQuery(raw, withPassword)
 		if err != nil {

@@ -317,6 +317,7 @@ func FuzzGrant(f *testing.F) {
 	f.Add("grant_type=password&username=alice%40social.example&password=%00")
 	f.Add("grant_type=password&username=@&password=x&scope=%22")
 	f.Add("grant_type=password&username=a;b&password=x")
+	f.Add("grant_type=password&username=a&password=%s3cr3t")
 	f.Fuzz(func(t *testing.T, body string) {
 		form, err := parseForm(body)
 		if err != nil {
