@@ -37,6 +37,9 @@ type ProsodyConfig struct {
 	// contrib/prosody if empty.
 	ModulePath string
 
+	// PluginPaths are folders of further modules, looked at before ModulePath.
+	PluginPaths []string
+
 	// C2SPort fixes the client port; 0 picks a free one.
 	C2SPort int
 
@@ -130,9 +133,13 @@ func (c ProsodyConfig) lua(dir string, c2sPort, httpPort int) string {
 	set("allow_unencrypted_plain_auth", "true")
 	set("storage", `"internal"`)
 	set("archive_expires_after", `"never"`)
-	if c.ModulePath != "" {
-		fmt.Fprintf(&b, "plugin_paths = { %s }\n", quote(c.ModulePath))
+	b.WriteString("plugin_paths = {")
+	for _, path := range append(c.PluginPaths[:len(c.PluginPaths):len(c.PluginPaths)], c.ModulePath) {
+		if path != "" {
+			b.WriteString(" " + quote(path) + ";")
+		}
 	}
+	b.WriteString(" }\n")
 	b.WriteString(c.GlobalExtra + "\n")
 	fmt.Fprintf(&b, "VirtualHost %s\n", quote(c.Domain))
 	switch {

@@ -49,6 +49,9 @@ func (f feed) Feed(ctx context.Context, after int64, limit int) (ended []backend
 	return ended, last, err
 }
 
+// question is what a server sends; Op is "feed" for what ended.
+type question struct{ Op, User, Host, Secret, Address string }
+
 // front is Trunkline's private listener, with faults on demand.
 type front struct {
 	tb      testing.TB
@@ -58,6 +61,7 @@ type front struct {
 	mu     sync.Mutex
 	fault  http.HandlerFunc // instead of the backend, if set
 	asked  map[string]int   // by op
+	last   question         // the last with a password
 	server *http.Server
 }
 
@@ -80,13 +84,16 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	var q struct{ Op string }
+	var q question
 	_ = json.Unmarshal(body, &q)
 	if q.Op == "" {
 		q.Op = "feed"
 	}
 	f.mu.Lock()
 	f.asked[q.Op]++
+	if q.Op == "auth" {
+		f.last = q
+	}
 	fault := f.fault
 	f.mu.Unlock()
 	if fault != nil {
@@ -106,6 +113,13 @@ func (f *front) count(op string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.asked[op]
+}
+
+// asking is the last question about a password.
+func (f *front) asking() question {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
 }
 
 // up listens, after down on the same port as before.
@@ -168,19 +182,26 @@ type stack struct {
 // Prosody's configuration.
 func newStack(t *testing.T, hostExtra string) *stack {
 	t.Helper()
+	return newStackWith(t, integration.ProsodyConfig{HostExtra: hostExtra})
+}
+
+// newStackWith is newStack with more of Prosody's configuration.
+func newStackWith(t *testing.T, cfg integration.ProsodyConfig) *stack {
+	t.Helper()
 	s := &stack{tb: t, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, db: sqldbtest.New(t)}
 	var err error
 	s.tokens, err = tokens.New(tokens.Config{DB: s.db, Key: bytes.Repeat([]byte{7}, 32), Now: s.clock.Now})
 	require.NoError(t, err)
 	for _, name := range []string{"alice", "bob", "carol"} {
 		_, err := s.db.ExecContext(t.Context(),
-			`INSERT INTO accounts (id, username, created_at, last_login_at) VALUES ($1, $2, 0, 0)`, "id-"+name, name)
+			`INSERT INTO accounts (id, username, created_at, last_login_at, standing_at, trusted_until)
+				VALUES ($1, $2, 0, 0, $3, $4)`,
+			"id-"+name, name, s.clock.Now().UnixMilli(), s.clock.Now().Add(24*time.Hour).UnixMilli())
 		require.NoError(t, err)
 	}
 	s.front = newFront(t, s.tokens)
-	s.prosody = integration.StartProsody(t, integration.ProsodyConfig{
-		Domain: domain, VerifyURL: "http://" + s.front.addr + "/verify", VerifySecret: sharedSecret, HostExtra: hostExtra,
-	})
+	cfg.Domain, cfg.VerifyURL, cfg.VerifySecret = domain, "http://"+s.front.addr+"/verify", sharedSecret
+	s.prosody = integration.StartProsody(t, cfg)
 	return s
 }
 
