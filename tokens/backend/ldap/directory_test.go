@@ -45,14 +45,16 @@ func newBeside(t *testing.T) *beside {
 	return b
 }
 
-// ejabberdBeside runs contrib/ldap/ejabberd-directory.yml.
-func (b *beside) ejabberdBeside(t *testing.T) *integration.Ejabberd {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "trunkline")
-	built, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../../cmd/trunkline").CombinedOutput()
-	require.NoError(t, err, string(built))
+// ejabberdBeside runs contrib/ldap/ejabberd-directory.yml, with the two in this
+// order.
+func (b *beside) ejabberdBeside(order string) *integration.Ejabberd {
+	b.tb.Helper()
+	program := filepath.Join(b.tb.TempDir(), "trunkline")
+	built, err := exec.CommandContext(b.tb.Context(), "go", "build", "-o", program, "../../../cmd/trunkline").CombinedOutput()
+	require.NoError(b.tb, err, string(built))
 	_, password := b.slapd.Reader()
 	return b.ejabberd("ejabberd-directory.yml",
+		"auth_method: [ldap, external]", "auth_method: ["+order+"]",
 		"/usr/bin/trunkline extauth", program+" extauth --url "+b.private.URL+"/extauth",
 		"/etc/ejabberd/trunkline.secret", b.secret,
 		"ldap_port: 389\n", "ldap_port: "+port(b.slapd.Addr())+"\n",
@@ -69,8 +71,9 @@ func (b *beside) prosodyBeside() *integration.Prosody {
 
 func TestTheDirectorysPasswordsAndOursWorkBesideEachOther(t *testing.T) {
 	for name, launch := range map[string]func(*beside) integration.Server{
-		"Prosody":  func(b *beside) integration.Server { return b.prosodyBeside() },
-		"ejabberd": func(b *beside) integration.Server { return b.ejabberdBeside(t) },
+		"Prosody":                   func(b *beside) integration.Server { return b.prosodyBeside() },
+		"ejabberd":                  func(b *beside) integration.Server { return b.ejabberdBeside("ldap, external") },
+		"ejabberd, Trunkline first": func(b *beside) integration.Server { return b.ejabberdBeside("external, ldap") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBeside(t)
