@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/trunkline-chat/trunkline/internal/config"
 	"github.com/trunkline-chat/trunkline/internal/sqldb"
@@ -18,33 +20,48 @@ import (
 )
 
 // asAdmin loads the configuration and lets do work on the database beside a
-// Trunkline that may be running. Of the parts only tokens are there; a command
-// that talks to Mastodon says whole.
+// Trunkline that may be running. Of the parts only tokens and the audit record
+// are there; a command that talks to Mastodon says whole.
 func (c *call) asAdmin(path string, whole bool, do func(n *node) error) int {
 	cfg, ok := c.load(path)
 	if !ok {
 		return exitFailed
 	}
 	n, err := c.adminNode(cfg, whole)
-	if err == nil {
-		err = errors.Join(do(n), n.db.Close())
-	}
 	if err != nil {
+		return c.failed(err)
+	}
+	// What was done is recorded to the end, also when the command is interrupted.
+	work, end := context.WithCancel(context.WithoutCancel(c.ctx))
+	var recording errgroup.Group
+	recording.Go(func() error { return ended("audit", n.audit.Run(work)) })
+	err = do(n)
+	end()
+	if err = errors.Join(err, recording.Wait(), n.db.Close()); err != nil {
 		return c.failed(err)
 	}
 	return exitOK
 }
 
-func (c *call) adminNode(cfg *config.Config, whole bool) (*node, error) {
+func (c *call) adminNode(cfg *config.Config, whole bool) (n *node, err error) {
 	quiet := cfg.Log
 	quiet.Level = "warn" // the command says itself what it did
 	log := newLogger(quiet, c.stderr)
 	if whole {
-		return newNode(c.ctx, cfg, log)
+		n, err = newNode(c.ctx, cfg, log)
+	} else {
+		n, err = c.smallNode(cfg, log)
 	}
-	n := &node{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
-	var err error
-	if n.db, err = sqldb.Open(c.ctx, cfg.Store.URL); err != nil {
+	if err != nil {
+		return nil, err
+	}
+	n.front = "admin"
+	return n, nil
+}
+
+func (c *call) smallNode(cfg *config.Config, log *slog.Logger) (n *node, err error) {
+	n = &node{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	if n.db, err = sqldb.Open(c.ctx, cfg.StoreURL().Reveal()); err != nil {
 		return nil, err
 	}
 	if err := n.newTokens(); err != nil {

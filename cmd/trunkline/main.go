@@ -48,7 +48,10 @@ type command struct {
 
 // commands returns the subcommands in the order in which help lists them.
 func commands() []command {
-	return []command{serveCommand(), configCommand(), tokenCommand(), accountCommand(), extauthCommand(), versionCommand(), helpCommand()}
+	return []command{
+		serveCommand(), configCommand(), tokenCommand(), accountCommand(), auditCommand(), migrateCommand(), storeCommand(),
+		extauthCommand(), versionCommand(), helpCommand(),
+	}
 }
 
 func main() {
