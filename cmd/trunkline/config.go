@@ -3,28 +3,31 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"flag"
 	"fmt"
 
 	"github.com/trunkline-chat/trunkline/internal/config"
+	"github.com/trunkline-chat/trunkline/tokens/backend"
 )
 
 func configCommand() command {
 	return command{
 		name:    "config",
-		args:    "example | check [--config FILE] | secret",
+		args:    "example | check [--config FILE] | secret | jwk [--config FILE]",
 		summary: "write an example configuration, check one, or make a key",
 		text: `  example   print the complete configuration with comments and defaults
   check     read FILE (` + defaultConfig + `) and explain every mistake
             by its key; nothing is started and nothing is changed
-  secret    print a new random key, for each key in [secrets]`,
+  secret    print a new random key, for each key in [secrets]
+  jwk       print secrets.jwt_key as the file that ejabberd's jwt_key names`,
 		run: runConfig,
 	}
 }
 
 func runConfig(c *call) int {
 	if len(c.args) == 0 {
-		return c.misused("config needs a word: example, check or secret")
+		return c.misused("config needs a word: example, check, secret or jwk")
 	}
 	word, rest := c.args[0], c.args[1:]
 	switch word {
@@ -41,8 +44,10 @@ func runConfig(c *call) int {
 		})
 	case "check":
 		return c.checkConfig(rest)
+	case "jwk":
+		return c.printJWK(rest)
 	}
-	return c.misused(fmt.Sprintf("config has no word %q, it has example, check and secret", word))
+	return c.misused(fmt.Sprintf("config has no word %q, it has example, check, secret and jwk", word))
 }
 
 // plain prints what make returns; the command takes nothing.
@@ -87,5 +92,33 @@ func (c *call) checkConfig(args []string) int {
 		right += fmt.Sprintf(", with %d warnings", n)
 	}
 	fmt.Fprintf(c.stdout, "The configuration is %s. People chat as NAME@%s at %s.\n", right, cfg.XMPP.Domain, cfg.Server.PublicURL)
+	return exitOK
+}
+
+// printJWK prints the key of JSON web tokens in the format of RFC 7517.
+func (c *call) printJWK(args []string) int {
+	path, words, ok := c.configPath("config", args)
+	if !ok {
+		return exitUsage
+	}
+	if len(words) > 0 {
+		return c.misused("config jwk takes the file as --config FILE")
+	}
+	cfg, ok := c.load(path)
+	if !ok {
+		return exitFailed
+	}
+	if cfg.Secrets.JWTKey.IsZero() {
+		return c.failed(errors.New("secrets.jwt_key is not set, so passwords are no JSON web tokens; make one with: trunkline config secret"))
+	}
+	key, err := cfg.Secrets.JWTKey.Bytes()
+	if err != nil {
+		return c.failed(err)
+	}
+	jwk, err := backend.JWK(key)
+	if err != nil {
+		return c.failed(err)
+	}
+	fmt.Fprintf(c.stdout, "%s\n", bytes.TrimSpace(jwk))
 	return exitOK
 }
