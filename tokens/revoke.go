@@ -41,12 +41,8 @@ func (s *Service) RevokeSession(ctx context.Context, session, reason string) err
 // RevokeAccount kills all credentials of a person, those of devices too. New
 // ones can be issued: to prevent that, suspend the account first.
 func (s *Service) RevokeAccount(ctx context.Context, account, reason string) error {
-	r := Revocation{Kind: kindAccount, Subject: account, Account: account, Reason: reason}
-	if err := s.revoke(ctx, &r, `account_id = $1`, nameOfAccount); err != nil {
-		return err
-	}
-	s.record("revoke", r.Username, account, "", "ok", reason)
-	return nil
+	return s.revoke(ctx, &Revocation{Kind: kindAccount, Subject: account, Account: account, Reason: reason},
+		`account_id = $1`, nameOfAccount)
 }
 
 // EndAccount closes the account's streams, whatever they were opened with, and

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"strings"
 )
 
 func accountCommand() command {
@@ -128,7 +129,10 @@ func (c *call) forgetAccount(f accountFlags, name string) int {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprint(c.stdout, receipt.Text())
+		// Without the name, which is what was to be forgotten.
+		n.recordAdmin("forget", "", receipt.Account, "", "ok", "")
+		_, err = fmt.Fprintf(c.stdout, "%sThe audit record notes that the Mastodon account %s was forgotten, without a name.\n",
+			receipt.Text(), receipt.Account)
 		return err
 	})
 }
@@ -141,6 +145,7 @@ func (c *call) rebindAccount(f accountFlags, words []string) int {
 		if err := n.web.Rebind(c.ctx, words[0], words[1]); err != nil {
 			return err
 		}
+		n.recordAdmin("rebind", strings.ToLower(words[0]), words[1], "", "ok", "")
 		_, err := fmt.Fprintf(c.stdout, "%s belongs to the Mastodon account %s now.\n", words[0], words[1])
 		return err
 	})

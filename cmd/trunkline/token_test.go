@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +93,51 @@ func TestTokenIssue(t *testing.T) {
 	i.fail(exitFailed, "trunkline account show bob", "token", "issue", "bob", "--name", "x")
 	i.run("account", "suspend", "alice")
 	i.fail(exitFailed, "trunkline account restore alice", "token", "issue", "alice", "--name", "x")
+}
+
+// A password rests on what Mastodon said in the last minutes, also an admin's.
+func TestTokenIssueAsksMastodon(t *testing.T) {
+	i := newInstance(t, "")
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, gone.Close())
+	text, err := os.ReadFile(i.path)
+	require.NoError(t, err)
+	away := strings.Replace(string(text), "127.0.0.1:3000", gone.Addr().String(), 1)
+	require.NoError(t, os.WriteFile(i.path, []byte(away), 0o600))
+	i.run("token", "issue", "alice", "--name", "asked just now")
+	i.exec(`UPDATE accounts SET standing_at = standing_at - 360000`)
+	i.fail(exitFailed, "Mastodon at http://"+gone.Addr().String()+" cannot say now", "token", "issue", "alice", "--name", "x")
+}
+
+// What admins did stands in the audit record, and no secret beside it.
+func TestAdminsAreRecorded(t *testing.T) {
+	i := newInstance(t, "")
+	secret, stderr := i.run("token", "issue", "alice", "--name", "Phone")
+	id := stderr[strings.LastIndex(stderr, " ")+1 : len(stderr)-1]
+	i.run("token", "revoke", id)
+	i.run("account", "suspend", "alice", "--reason", "spam")
+	i.run("account", "restore", "alice")
+	rows := func() (got []string) {
+		list, err := i.db.QueryContext(t.Context(),
+			`SELECT front || ' ' || op || ' ' || username || ' ' || account_id || ' ' || credential_id || ' ' || outcome || ' ' || reason FROM audit ORDER BY seq`)
+		require.NoError(t, err)
+		defer list.Close()
+		for list.Next() {
+			var row string
+			require.NoError(t, list.Scan(&row))
+			got = append(got, strings.TrimSpace(row))
+		}
+		require.NoError(t, list.Err())
+		return got
+	}
+	require.Equal(t, []string{
+		"admin issue alice 11 " + id + " ok xmpp", "admin revoke alice 11 " + id + " ok " + revokedByAdmin,
+		"admin suspend alice 11  ok spam", "admin restore alice 11  ok",
+	}, rows())
+	require.NotContains(t, strings.Join(rows(), ""), strings.TrimSpace(secret)[4:])
+	i.run("account", "forget", "alice", "--yes")
+	require.Equal(t, []string{"admin forget  11  ok"}, rows(), "nothing names alice any more")
 }
 
 func TestTokenIssueIsBounded(t *testing.T) {
