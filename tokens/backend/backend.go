@@ -4,8 +4,8 @@
 //
 // Promises: every answer comes within 2 seconds, whatever stands behind; "cannot
 // tell now" is never told as "no" where the format has a word for it; a caller
-// without its shared secret learns nothing; no password is logged or read from a
-// URL. Nobody can lock another person out: a password that Trunkline issued is
+// without its shared secret learns nothing; no password is logged, and none is
+// read from a URL but in the one format that has it there (AuthHTTP). Nobody can lock another person out: a password that Trunkline issued is
 // answered at once however many wrong ones were tried before it, and what may be
 // guessed, a Mastodon password, is throttled before it is looked at.
 //
