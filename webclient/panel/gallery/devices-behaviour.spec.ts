@@ -150,7 +150,7 @@ test("who leaves the browser's page is asked, and the page that is kept for comi
   await page.evaluate(() => dispatchEvent(new Event("pagehide")));
   await expect(heading(page, "Apps & devices")).toBeVisible();
   await isNowhere(page, secret);
-  expect(await asks()).toBe(false);
+  await expect.poll(asks).toBe(false);
 });
 
 test("removing asks first, says what it means, and the focus goes on to the next one", async ({ page }) => {
