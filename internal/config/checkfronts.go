@@ -20,9 +20,7 @@ func (r *reader) checkFronts(c *Config) {
 	r.checkEjabberd(c)
 	r.checkLDAP(c)
 	r.checkRooms(c)
-	if c.OAuth.Issuer == "" && !r.bad["oauth.issuer"] {
-		c.OAuth.Issuer = c.Server.PublicURL
-	} else {
+	if c.OAuth.Issuer != "" {
 		r.origin("oauth.issuer", &c.OAuth.Issuer, "https://chat.example.org")
 	}
 	for key, name := range map[string]string{"oauth.client_id": c.OAuth.ClientID, "auth_http.user": c.AuthHTTP.User} {

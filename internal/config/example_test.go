@@ -64,7 +64,7 @@ func TestExampleIsAConfiguration(t *testing.T) {
 	for _, shown := range []func(*Config) any{
 		func(c *Config) any { return c.Session }, func(c *Config) any { return c.Log },
 		func(c *Config) any { return c.Standing }, func(c *Config) any { return c.Audit },
-		func(c *Config) any { return c.AuthHTTP }, func(c *Config) any { return c.OAuth },
+		func(c *Config) any { return c.AuthHTTP }, func(c *Config) any { return c.OAuth.ClientID },
 		func(c *Config) any { return c.LDAP.Base }, func(c *Config) any { return c.LDAP.ServiceDN },
 		func(c *Config) any { return c.Server.Listen }, func(c *Config) any { return c.Server.PrivateListen },
 		func(c *Config) any { return c.XMPP.MaxStanzaBytes }, func(c *Config) any { return c.Store },

@@ -15,7 +15,7 @@ type Ejabberd struct {
 // OAuth is the section [oauth].
 type OAuth struct {
 	ClientID string `toml:"client_id" default:"'prosody'" doc:"oauth_external_client_id in Prosody's configuration; the client secret is secrets.oauth_secret."`
-	Issuer   string `toml:"issuer" default:"''" example:"'https://chat.example.org'" doc:"The issuer in the metadata (RFC 8414). Empty: server.public_url."`
+	Issuer   string `toml:"issuer" default:"''" example:"'https://chat.example.org'" doc:"The issuer in the metadata (RFC 8414). Empty: the address that the metadata were asked at, which is right for nearly everybody."`
 }
 
 // AuthHTTP is the section [auth_http].

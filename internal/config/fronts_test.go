@@ -81,7 +81,7 @@ func TestWhatFollowsFromTheDomain(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "ou=people,dc=example,dc=org", c.LDAP.Base)
 	assert.Equal(t, "cn=service,dc=example,dc=org", c.LDAP.ServiceDN)
-	assert.Equal(t, "https://chat.example.org", c.OAuth.Issuer)
+	assert.Empty(t, c.OAuth.Issuer)
 }
 
 func TestRooms(t *testing.T) {
