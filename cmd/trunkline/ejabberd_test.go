@@ -26,13 +26,14 @@ import (
 	"github.com/trunkline-chat/trunkline/tokens/backend"
 )
 
-// program is the real binary, built once for all tests that start it.
+// program is the real binary, built once for all tests that start it, beside the
+// test's own, which go test removes with its folder.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "trunkline-test-")
+	own, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "trunkline")
+	path := filepath.Join(filepath.Dir(own), "trunkline-of-"+filepath.Base(own))
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", errors.New(string(out))
@@ -195,7 +196,7 @@ func (s *ejStack) login(name, password string) string {
 const refused = "not-authorized"
 
 // startKicker runs the kicker that the configuration gives until the test ends.
-func (s *ejStack) startKicker(resources func(string) []string, logTo io.Writer) {
+func (s *ejStack) startKicker(resources func(string) []string, logTo io.Writer, change ...func(*kicker)) {
 	s.t.Helper()
 	cfg := &config.Config{}
 	cfg.XMPP.Domain = ejDomain
@@ -205,6 +206,9 @@ func (s *ejStack) startKicker(resources func(string) []string, logTo io.Writer) 
 	require.NoError(s.t, s.tokens.ClaimFeed(s.t.Context(), "ejabberd", func(tokens.Revocation) error { return nil }))
 	k, err := newKicker(cfg, s.tokens, resources, slog.New(slog.NewTextHandler(logTo, nil)))
 	require.NoError(s.t, err)
+	for _, f := range change {
+		f(k)
+	}
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- k.Run(ctx) }()

@@ -42,6 +42,7 @@ type kicker struct {
 	// resources are those of a person's streams through this process's gateway, which
 	// are spared: it ends by itself those that hang on what was revoked.
 	resources func(username string) []string
+	again     time.Duration
 	log       *slog.Logger
 
 	// The rest is Run's.
@@ -67,7 +68,7 @@ func newKicker(cfg *config.Config, feed revocations, resources func(username str
 	if err != nil {
 		return nil, fmt.Errorf("ejabberd in the configuration: %w", err)
 	}
-	return &kicker{feed: feed, kick: k.Kick, resources: resources, log: log}, nil
+	return &kicker{feed: feed, kick: k.Kick, resources: resources, again: kickAgain, log: log}, nil
 }
 
 // Run follows the feed until ctx ends.
@@ -121,7 +122,7 @@ func (k *kicker) handle(ctx context.Context, r tokens.Revocation) error {
 	default:
 		return nil
 	}
-	return k.end(ctx, r.Username, r.Reason, time.Now().Add(kickAgain))
+	return k.end(ctx, r.Username, r.Reason, time.Now().Add(k.again))
 }
 
 // end kicks, and plans a second look for again, if that is not zero.
