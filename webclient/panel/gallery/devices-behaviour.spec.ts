@@ -50,7 +50,11 @@ test("the page is loaded when it is opened, not before; the way back leads to wh
 
 test("what cannot be loaded is told, and tried again; the chat goes on", async ({ page }) => {
   let up = false;
-  await page.route("**/devices.js*", (route) => (up ? route.continue() : route.abort()));
+  const asked: string[] = [];
+  await page.route("**/devices.js*", (route) => {
+    asked.push(route.request().url());
+    return up ? route.continue() : route.abort();
+  });
   await page.goto(`${served.origin}/?close=1&state=settings`);
   await button(page, "Apps & devices").click();
   const problem = page.getByRole("alert").filter({ hasText: "could not be loaded" });
@@ -68,6 +72,7 @@ test("what cannot be loaded is told, and tried again; the chat goes on", async (
   up = true;
   await button(page, "Try again").click();
   await expect(page.getByText("Linphone on the balcony")).toBeVisible();
+  expect(new Set(asked).size, "browsers remember of an address that it failed").toBe(asked.length);
 });
 
 test("by the keys: a password is made, copied and forgotten", async ({ page, context }) => {
