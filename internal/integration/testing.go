@@ -53,6 +53,22 @@ func StartSlapd(tb testing.TB, cfg SlapdConfig) *Slapd {
 	return s
 }
 
+// StartKamailio starts a SIP server for one test and ends it with the test.
+func StartKamailio(tb testing.TB, cfg KamailioConfig) *Kamailio {
+	tb.Helper()
+	k, err := LaunchKamailio(tb.Context(), tb.TempDir(), cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		k.Kill()
+		if tb.Failed() {
+			tb.Logf("kamailio's log:\n%s", tail(k.Log(), 100))
+		}
+	})
+	return k
+}
+
 // Server is any XMPP server of this package.
 type Server interface {
 	Addr() string   // where clients connect over TCP
