@@ -57,6 +57,7 @@ type ejStack struct {
 	ej     *integration.Ejabberd
 	addr   string // the private listener's
 	base   http.Handler
+	jwk    string // the file of the key, if there is one
 
 	mu      sync.Mutex
 	now     func() time.Time
@@ -91,6 +92,12 @@ func newEjStack(t testing.TB, cfg tokens.Config, change ...string) *ejStack {
 	s.base = backend.Extauth(core, []byte(ejSecret), nil)
 	s.up()
 	t.Cleanup(s.down)
+	if len(cfg.JWTKey) > 0 {
+		text, err := backend.JWK(cfg.JWTKey)
+		require.NoError(t, err)
+		s.jwk = filepath.Join(t.TempDir(), "trunkline.jwk")
+		require.NoError(t, os.WriteFile(s.jwk, text, 0o600))
+	}
 	s.ej = integration.StartEjabberd(t, integration.EjabberdConfig{
 		Domain: ejDomain, Config: s.config(change...), Users: map[string]string{kickUser: kickPass},
 	})
@@ -104,11 +111,19 @@ func (s *ejStack) config(change ...string) string {
 	require.NoError(s.t, err)
 	secret := filepath.Join(s.t.TempDir(), "trunkline.secret")
 	require.NoError(s.t, os.WriteFile(secret, []byte(ejSecret+"\n"), 0o600))
-	text, err := os.ReadFile("../../contrib/ejabberd/ejabberd.yml")
+	file, err := os.ReadFile("../../contrib/ejabberd/ejabberd.yml")
 	require.NoError(s.t, err)
-	change = append(change,
+	text := string(file)
+	if s.jwk != "" { // as jwt.yml says: its lines replace host_config
+		start, end := strings.Index(text, "\nhost_config:"), strings.Index(text, "\ncertfiles:")
+		require.True(s.t, 0 < start && start < end)
+		part, err := os.ReadFile("../../contrib/ejabberd/jwt.yml")
+		require.NoError(s.t, err)
+		text = text[:start+1] + string(part) + text[end:]
+	}
+	change = append(change, "/etc/ejabberd/trunkline.jwk", s.jwk,
 		"/usr/bin/trunkline", binary, "http://127.0.0.1:8081/extauth", "http://"+s.addr+"/extauth", "/etc/ejabberd/trunkline.secret", secret)
-	return strings.NewReplacer(change...).Replace(string(text))
+	return strings.NewReplacer(change...).Replace(text)
 }
 
 func (s *ejStack) ServeHTTP(w http.ResponseWriter, r *http.Request) {

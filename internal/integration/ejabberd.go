@@ -229,7 +229,35 @@ func (e *Ejabberd) Stop() {
 
 // Pause freezes the server: its sockets stay open and nothing answers. The
 // programs that it started, such as extauth's, go on.
-func (e *Ejabberd) Pause() error { return e.signal(syscall.SIGSTOP) }
+func (e *Ejabberd) Pause() error {
+	if err := e.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	// It has many threads, and the signal reaches them one by one.
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for e.anyThreadRuns() {
+		<-tick.C
+	}
+	return nil
+}
+
+// anyThreadRuns says whether a thread of the server is not stopped yet; where the
+// system has no /proc, it knows none.
+func (e *Ejabberd) anyThreadRuns() bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", e.PID()))
+	if err != nil {
+		return false
+	}
+	for _, path := range threads {
+		stat, err := os.ReadFile(path) // PID (NAME) STATE …; the thread may have ended
+		_, state, found := strings.Cut(string(stat), ") ")
+		if err == nil && found && strings.ContainsAny(state[:1], "RSD") {
+			return true
+		}
+	}
+	return false
+}
 
 // Continue ends a Pause.
 func (e *Ejabberd) Continue() error { return e.signal(syscall.SIGCONT) }
