@@ -37,6 +37,12 @@ type ProsodyConfig struct {
 	// contrib/prosody if empty.
 	ModulePath string
 
+	// Whole, if set, writes the whole configuration in place of all that: dir is
+	// the server's folder, where it keeps its log as prosody.log; port is where it
+	// listens for clients, tlsPort where it does with TLS from the first byte.
+	// lead holds what keeps a server in its folder and on loopback; it goes first.
+	Whole func(dir string, port, tlsPort int, lead string) (string, error)
+
 	// PluginPaths are folders of further modules, looked at before ModulePath.
 	PluginPaths []string
 
@@ -171,6 +177,14 @@ func (c ProsodyConfig) write(dir string, c2sPort, httpPort int) error {
 		}
 	}
 	lua := c.lua(dir, c2sPort, httpPort)
+	if c.Whole != nil {
+		lead := fmt.Sprintf("run_as_root = true\ndata_path = %s\ninterfaces = { \"127.0.0.1\" }\nc2s_ports = { %d }\n"+
+			"s2s_ports = { }\nhttp_ports = { }\nhttps_ports = { }\n", quote(filepath.Join(dir, "data")), c2sPort)
+		var err error
+		if lua, err = c.Whole(dir, c2sPort, httpPort, lead); err != nil {
+			return err
+		}
+	}
 	if err := os.WriteFile(filepath.Join(dir, "prosody.cfg.lua"), []byte(lua), 0o600); err != nil {
 		return fmt.Errorf("integration: %w", err)
 	}

@@ -82,7 +82,7 @@ func (p *Prosody) choosePorts() (err error) {
 			return err
 		}
 	}
-	if p.cfg.WebSocket {
+	if p.cfg.WebSocket || p.cfg.Whole != nil {
 		p.wsPort, err = FreePort()
 	}
 	return err
@@ -269,9 +269,13 @@ func (p *Prosody) Domain() string { return p.cfg.Domain }
 // Addr is where clients connect over TCP, "127.0.0.1:port".
 func (p *Prosody) Addr() string { return fmt.Sprintf("127.0.0.1:%d", p.c2sPort) }
 
+// TLSAddr is where clients connect with TLS from the first byte, for a
+// configuration that is written whole.
+func (p *Prosody) TLSAddr() string { return fmt.Sprintf("127.0.0.1:%d", p.wsPort) }
+
 // WebSocketURL is Prosody's own RFC 7395 endpoint; empty unless configured.
 func (p *Prosody) WebSocketURL() string {
-	if p.wsPort == 0 {
+	if !p.cfg.WebSocket {
 		return ""
 	}
 	return fmt.Sprintf("ws://127.0.0.1:%d/xmpp-websocket", p.wsPort)

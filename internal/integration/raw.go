@@ -3,6 +3,8 @@ package integration
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -57,6 +59,21 @@ func Dial(ctx context.Context, addr, domain string) (*Raw, error) {
 	if err != nil {
 		return nil, fmt.Errorf("integration: %w", err)
 	}
+	return start(ctx, conn, domain)
+}
+
+// DialTLS is Dial with TLS from the first byte (XEP-0368). The server's
+// certificate must be for the domain.
+func DialTLS(ctx context.Context, addr, domain string, roots *x509.CertPool) (*Raw, error) {
+	d := tls.Dialer{Config: &tls.Config{ServerName: domain, RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("integration: %w", err)
+	}
+	return start(ctx, conn, domain)
+}
+
+func start(ctx context.Context, conn net.Conn, domain string) (*Raw, error) {
 	r := &Raw{
 		conn: conn, domain: domain,
 		in: make(chan Element, 1024), done: make(chan struct{}), quit: make(chan struct{}),

@@ -67,6 +67,11 @@ type front struct {
 
 func newFront(tb testing.TB, service *tokens.Service) *front {
 	tb.Helper()
+	return newFrontFor(tb, service, domain)
+}
+
+func newFrontFor(tb testing.TB, service *tokens.Service, domain string) *front {
+	tb.Helper()
 	core, err := backend.NewCore(backend.CoreConfig{Verifier: verifier{service}, Domain: domain})
 	require.NoError(tb, err)
 	f := &front{
@@ -188,6 +193,16 @@ func newStack(t *testing.T, hostExtra string) *stack {
 // newStackWith is newStack with more of Prosody's configuration.
 func newStackWith(t *testing.T, cfg integration.ProsodyConfig) *stack {
 	t.Helper()
+	s := newTokens(t)
+	s.front = newFront(t, s.tokens)
+	cfg.Domain, cfg.VerifyURL, cfg.VerifySecret = domain, "http://"+s.front.addr+"/verify", sharedSecret
+	s.prosody = integration.StartProsody(t, cfg)
+	return s
+}
+
+// newTokens is a stack of alice, bob and carol alone.
+func newTokens(t *testing.T) *stack {
+	t.Helper()
 	s := &stack{tb: t, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, db: sqldbtest.New(t)}
 	var err error
 	s.tokens, err = tokens.New(tokens.Config{DB: s.db, Key: bytes.Repeat([]byte{7}, 32), Now: s.clock.Now})
@@ -199,9 +214,6 @@ func newStackWith(t *testing.T, cfg integration.ProsodyConfig) *stack {
 			"id-"+name, name, s.clock.Now().UnixMilli(), s.clock.Now().Add(24*time.Hour).UnixMilli())
 		require.NoError(t, err)
 	}
-	s.front = newFront(t, s.tokens)
-	cfg.Domain, cfg.VerifyURL, cfg.VerifySecret = domain, "http://"+s.front.addr+"/verify", sharedSecret
-	s.prosody = integration.StartProsody(t, cfg)
 	return s
 }
 

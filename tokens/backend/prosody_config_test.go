@@ -70,10 +70,10 @@ func TestConfigurationMistakesAreNamed(t *testing.T) {
 	}
 }
 
-// The README's table has exactly the options that the module reads.
+// The documentation's table has exactly the options that the module reads.
 func TestEveryOptionIsDocumented(t *testing.T) {
 	options := func(file, pattern string) map[string]bool {
-		text, err := os.ReadFile(filepath.Join("../../contrib/prosody", file))
+		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		found := map[string]bool{}
 		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1) {
@@ -81,9 +81,9 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 		}
 		return found
 	}
-	read := options("mod_auth_trunkline/options.lib.lua", `option(?:_\w+)?\("(trunkline_\w+)"`)
+	read := options("../../contrib/prosody/mod_auth_trunkline/options.lib.lua", `option(?:_\w+)?\("(trunkline_\w+)"`)
 	require.NotEmpty(t, read)
-	require.Equal(t, read, options("README.md", "(?m)^\\| `(trunkline_\\w+)`"))
+	require.Equal(t, read, options("../../docs/prosody.md", "(?m)^\\| `(trunkline_\\w+)`"))
 }
 
 // startProsody starts one whose host has these lines.

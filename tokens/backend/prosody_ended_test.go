@@ -341,9 +341,9 @@ func TestStrangeLists(t *testing.T) {
 	phone := s.device("alice")
 	alice := s.with("alice", phone.secret, "phone")
 	for _, body := range []string{
-		``, `null`, `[]`, `{}`, `{"seq":"1","ended":[]}`, `{"seq":1}`, `{"seq":1,"ended":{"a":1}}`, `{"seq":1,"ended":[1,null,"x",{}]}`,
-		`{"seq":1,"ended":[{"kind":1,"subject":{},"user":[],"reason":null},{"kind":"username","subject":"alice","user":"alice"}]}`,
-		`{"seq":1,"ended":[{"kind":"credential","subject":"","user":"alice"},{"kind":"session","subject":"","user":"alice"}]}`,
+		``, `null`, `[]`, `{}`, `{"seq":"0","ended":[]}`, `{"seq":0}`, `{"seq":0,"ended":{"a":1}}`, `{"seq":0,"ended":[1,null,"x",{}]}`,
+		`{"seq":0,"ended":[{"kind":1,"subject":{},"user":[],"reason":null},{"kind":"username","subject":"alice","user":"alice"}]}`,
+		`{"seq":0,"ended":[{"kind":"credential","subject":"","user":"alice"},{"kind":"session","subject":"","user":"alice"}]}`,
 	} {
 		s.front.setFault(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/verify" {
