@@ -216,3 +216,18 @@ func (s postgresSchema) mark(ctx context.Context, version int) error {
 		DELETE FROM trunkline_schema;
 		INSERT INTO trunkline_schema VALUES (%d)`, version))
 }
+
+// Foreign returns a pool for a PostgreSQL database that is not ours, with the
+// same care for the URL as Open but without touching anything: it does not even
+// connect. It works through PgBouncer, too.
+func Foreign(rawURL string) (*sql.DB, error) {
+	if dialect, err := dialectOf(rawURL); err != nil || dialect != Postgres {
+		return nil, errPostgresURL
+	}
+	cfg, _, err := postgresConfig(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing prepared, which a pooler would lose
+	return stdlib.OpenDB(*cfg), nil
+}
