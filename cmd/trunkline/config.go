@@ -9,25 +9,31 @@ import (
 
 	"github.com/trunkline-chat/trunkline/internal/config"
 	"github.com/trunkline-chat/trunkline/tokens/backend"
+	"github.com/trunkline-chat/trunkline/tokens/mastodondb"
 )
+
+// mastodonDBRole is the user of Mastodon's database that the documentation names.
+const mastodonDBRole = "trunkline_reader"
 
 func configCommand() command {
 	return command{
 		name:    "config",
-		args:    "example | check [--config FILE] | secret | jwk [--config FILE]",
+		args:    "example | check [--config FILE] | secret | jwk [--config FILE] | mastodon-db-role",
 		summary: "write an example configuration, check one, or make a key",
 		text: `  example   print the complete configuration with comments and defaults
   check     read FILE (` + defaultConfig + `) and explain every mistake
             by its key; nothing is started and nothing is changed
   secret    print a new random key, for each key in [secrets]
-  jwk       print secrets.jwt_key as the file that ejabberd's jwt_key names`,
+  jwk       print secrets.jwt_key as the file that ejabberd's jwt_key names
+  mastodon-db-role   print the SQL of a user that may read what Trunkline needs
+            of Mastodon's database, see docs/mastodon-database.md`,
 		run: runConfig,
 	}
 }
 
 func runConfig(c *call) int {
 	if len(c.args) == 0 {
-		return c.misused("config needs a word: example, check, secret or jwk")
+		return c.misused("config needs a word: example, check, secret, jwk or mastodon-db-role")
 	}
 	word, rest := c.args[0], c.args[1:]
 	switch word {
@@ -42,12 +48,16 @@ func runConfig(c *call) int {
 			key, err := config.NewKey(rand.Reader)
 			return []byte(key + "\n"), err
 		})
+	case "mastodon-db-role":
+		return c.plain("config mastodon-db-role", rest, func() ([]byte, error) {
+			return []byte(mastodondb.RoleSQL(mastodonDBRole)), nil
+		})
 	case "check":
 		return c.checkConfig(rest)
 	case "jwk":
 		return c.printJWK(rest)
 	}
-	return c.misused(fmt.Sprintf("config has no word %q, it has example, check, secret and jwk", word))
+	return c.misused(fmt.Sprintf("config has no word %q, it has example, check, secret, jwk and mastodon-db-role", word))
 }
 
 // plain prints what make returns; the command takes nothing.

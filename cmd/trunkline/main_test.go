@@ -56,7 +56,7 @@ func TestMisuse(t *testing.T) {
 		{"help sreve", `there is no command "sreve"`},
 		{"help config version", "one command at a time"},
 		{"version now", "takes no arguments"},
-		{"config", "example, check, secret or jwk"},
+		{"config", "example, check, secret, jwk or mastodon-db-role"},
 		{"config edit", `no word "edit"`},
 		{"config secret 3", "takes no arguments"},
 		{"config example --config x", "-config"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/trunkline-chat/trunkline/tokens"
 	"github.com/trunkline-chat/trunkline/tokens/audit"
 	"github.com/trunkline-chat/trunkline/tokens/backend"
+	"github.com/trunkline-chat/trunkline/tokens/mastodondb"
 	"github.com/trunkline-chat/trunkline/webclient"
 	"github.com/trunkline-chat/trunkline/webclient/mastodon"
 )
@@ -43,6 +45,13 @@ func (n *node) newTokens() (err error) {
 func (n *node) newCore() (err error) {
 	c := backend.CoreConfig{
 		Verifier: verifier{n.tokens}, Recorder: recorder{n.audit}, Domain: n.cfg.XMPP.Domain, Log: n.log, Metrics: n.metrics,
+	}
+	if url := n.cfg.Secrets.MastodonDBURL; !url.IsZero() {
+		n.mastodonDB, err = mastodondb.New(mastodondb.Config{URL: url.Reveal(), Blocked: n.blocked})
+		if err != nil {
+			return fmt.Errorf("secrets.mastodon_db_url: %w", err)
+		}
+		c.Fallback = n.mastodonDB
 	}
 	n.core, err = backend.NewCore(c)
 	return err

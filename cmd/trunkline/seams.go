@@ -10,6 +10,7 @@ import (
 	"github.com/trunkline-chat/trunkline/tokens/audit"
 	"github.com/trunkline-chat/trunkline/tokens/backend"
 	"github.com/trunkline-chat/trunkline/tokens/backend/ldap"
+	"github.com/trunkline-chat/trunkline/tokens/mastodondb"
 	"github.com/trunkline-chat/trunkline/webclient"
 )
 
@@ -30,6 +31,7 @@ var (
 	_ backend.Recorder         = recorder{}
 	_ backend.Access           = access{}
 	_ backend.Membership       = (*webclient.Rooms)(nil)
+	_ backend.Fallback         = (*mastodondb.Checker)(nil)
 	_ ldap.Core                = (*backend.Core)(nil)
 	_ webclient.ConsentWatcher = (*gateway.Gateway)(nil).ConsentChanged
 )
@@ -102,6 +104,12 @@ func (n *node) gatewayResources(username string) []string {
 		return nil
 	}
 	return n.gateway.Resources(a.ID)
+}
+
+// blocked says whether this server's admin suspended a person.
+func (n *node) blocked(ctx context.Context, username string) (bool, error) {
+	a, found, err := n.tokens.AccountNamed(ctx, username)
+	return found && !a.Blocked.IsZero(), err
 }
 
 // access makes and knows access tokens for the OAuth front.

@@ -18,6 +18,7 @@ import (
 	"github.com/trunkline-chat/trunkline/tokens"
 	"github.com/trunkline-chat/trunkline/tokens/audit"
 	"github.com/trunkline-chat/trunkline/tokens/backend"
+	"github.com/trunkline-chat/trunkline/tokens/mastodondb"
 	"github.com/trunkline-chat/trunkline/webclient"
 )
 
@@ -84,11 +85,14 @@ type node struct {
 	metrics *prometheus.Registry
 	ready   atomic.Bool
 
-	db      *sqldb.DB
-	resume  *resumptions
-	tokens  *tokens.Service
-	audit   *audit.Log
-	core    *backend.Core
+	db     *sqldb.DB
+	resume *resumptions
+	tokens *tokens.Service
+	audit  *audit.Log
+	core   *backend.Core
+
+	mastodonDB *mastodondb.Checker // nil: Mastodon passwords are not for apps
+
 	gateway *gateway.Gateway
 	web     *webclient.Server
 	fronts  fronts
@@ -198,6 +202,11 @@ func (n *node) drain(ctx context.Context, patience time.Duration, what string, e
 
 // close releases what newNode opened.
 func (n *node) close() {
+	if n.mastodonDB != nil {
+		if err := n.mastodonDB.Close(); err != nil {
+			n.log.Error("Mastodon's database did not close", "error", err)
+		}
+	}
 	if err := n.db.Close(); err != nil {
 		n.log.Error("the database did not close", "error", err)
 	}

@@ -22,6 +22,11 @@ func (s *Stack) Native(ctx context.Context, username string) (*Native, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.NativeWith(ctx, username, password)
+}
+
+// NativeWith does so with a password that the person has.
+func (s *Stack) NativeWith(ctx context.Context, username, password string) (*Native, error) {
 	raw, err := integration.Dial(ctx, s.Prosody.Addr(), s.Prosody.Domain())
 	if err != nil {
 		return nil, err
@@ -114,8 +119,9 @@ type Native struct {
 	raw *integration.Raw
 	wg  sync.WaitGroup
 
-	mu   sync.Mutex
-	seen []Seen
+	mu    sync.Mutex
+	seen  []Seen
+	ended time.Time
 }
 
 // Seen is one stanza with the time at which it came.
@@ -128,6 +134,9 @@ func (n *Native) read() {
 	for {
 		e, err := n.raw.Next(context.Background()) // ended by Close
 		if err != nil {
+			n.mu.Lock()
+			n.ended = time.Now()
+			n.mu.Unlock()
 			return
 		}
 		n.mu.Lock()
@@ -144,6 +153,13 @@ func (n *Native) Seen() []Seen {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return append([]Seen{}, n.seen...)
+}
+
+// Ended returns when the session was ended, the zero time while it lives.
+func (n *Native) Ended() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.ended
 }
 
 // Close cuts the connection.

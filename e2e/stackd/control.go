@@ -58,6 +58,7 @@ func (c *control) routes() http.Handler {
 		"/native/login":     c.login,
 		"/native/send":      c.send,
 		"/native/seen":      c.seen,
+		"/native/ended":     c.ended,
 		"/native/logout":    c.logout,
 		"/native/try":       func(o order) (any, error) { return s.TryLogin(c.ctx, o.User, o.Password) },
 		"/age":              func(o order) (any, error) { return nil, s.Age(c.ctx, time.Duration(o.Seconds)*time.Second) },
@@ -87,7 +88,11 @@ func (c *control) handle(f func(order) (any, error)) http.HandlerFunc {
 }
 
 func (c *control) login(o order) (any, error) {
-	n, err := c.stack.Native(c.ctx, o.User)
+	login := func() (*stack.Native, error) { return c.stack.Native(c.ctx, o.User) }
+	if o.Password != "" {
+		login = func() (*stack.Native, error) { return c.stack.NativeWith(c.ctx, o.User, o.Password) }
+	}
+	n, err := login()
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +129,19 @@ func (c *control) seen(o order) (any, error) {
 		return nil, err
 	}
 	return n.Seen(), nil
+}
+
+// ended is when the server ended a native session, in Unix milliseconds, 0 while
+// it lives.
+func (c *control) ended(o order) (any, error) {
+	n, err := c.find(o.User)
+	if err != nil {
+		return nil, err
+	}
+	if at := n.Ended(); !at.IsZero() {
+		return at.UnixMilli(), nil
+	}
+	return 0, nil
 }
 
 func (c *control) logout(o order) (any, error) {
