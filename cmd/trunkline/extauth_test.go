@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -305,4 +306,65 @@ func TestExtauthFlagsAreChecked(t *testing.T) {
 		assert.Equal(t, exitFailed, code, args)
 		assert.NotEmpty(t, stderr, args)
 	}
+}
+
+// mod_fail2ban counts by address, and the gateway's is everybody's.
+func TestWrongPasswordsBanNobodyBehindTheGateway(t *testing.T) {
+	guess := func(s *ejStack) error {
+		for range 25 { // ejabberd bans after 20
+			raw, err := integration.Dial(t.Context(), s.ej.Addr(), ejDomain)
+			if err != nil {
+				return err
+			}
+			err = raw.Login(t.Context(), "alice", "a-guess")
+			_ = raw.Close()
+			var refusal *integration.SASLError
+			if !errors.As(err, &refusal) || refusal.Condition != refused {
+				return err
+			}
+		}
+		return nil
+	}
+	s := newEjStack(t, tokens.Config{})
+	require.NoError(t, guess(s))
+	_, password := s.device("alice")
+	require.Equal(t, "", s.login("alice", password))
+
+	s = newEjStack(t, tokens.Config{}, "mod_fail2ban:\n    access: not_banned", "mod_fail2ban: {}")
+	require.ErrorIs(t, guess(s), integration.ErrStreamEnded, "what the check warns of")
+}
+
+// The listeners for chat apps: TLS or nothing, and not for the account that ends
+// sessions.
+func TestPeoplesListeners(t *testing.T) {
+	s := newEjStack(t, tokens.Config{})
+	roots, err := s.ej.Roots()
+	require.NoError(t, err)
+	session := func(user, password, host string) error {
+		raw, err := integration.DialTLS(t.Context(), s.ej.TLSAddr(), host, roots)
+		require.NoError(t, err)
+		defer raw.Close()
+		if err := raw.Login(t.Context(), user, password); err != nil {
+			return err
+		}
+		return raw.Bind(t.Context(), "a")
+	}
+	_, password := s.device("alice")
+	require.NoError(t, session("alice", password, ejDomain))
+	var refusal *integration.SASLError
+	require.ErrorAs(t, session("alice", "wrong", ejDomain), &refusal)
+	require.ErrorContains(t, session("trunkline", kickPass, "localhost"), "bind refused")
+}
+
+// Nobody may wait for long between the password and the session: the kicker looks
+// once more after that time.
+func TestEjabberdEndsWhoWaitsAfterThePassword(t *testing.T) {
+	s := newEjStack(t, tokens.Config{}, "negotiation_timeout: 30 s", "negotiation_timeout: 1 s")
+	_, password := s.device("alice")
+	raw, err := integration.Dial(t.Context(), s.ej.Addr(), ejDomain)
+	require.NoError(t, err)
+	defer raw.Close()
+	require.NoError(t, raw.Login(t.Context(), "alice", password))
+	_, err = raw.Await(t.Context(), func(integration.Element) bool { return false })
+	require.ErrorIs(t, err, integration.ErrStreamEnded)
 }

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -304,6 +305,20 @@ func (e *Ejabberd) Addr() string { return fmt.Sprintf("127.0.0.1:%d", e.ports.c2
 // TLSAddr is where clients connect over TLS from the first byte, if the
 // configuration has such a listener: one that a Config has on port 5223.
 func (e *Ejabberd) TLSAddr() string { return fmt.Sprintf("127.0.0.1:%d", e.ports.tls) }
+
+// Roots are the authority of the certificate that a Config's TLS listeners show,
+// for Domain and localhost.
+func (e *Ejabberd) Roots() (*x509.CertPool, error) {
+	text, err := os.ReadFile(e.path(certificateFile))
+	if err != nil {
+		return nil, fmt.Errorf("integration: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, errors.New("integration: there is no certificate in " + certificateFile)
+	}
+	return pool, nil
+}
 
 // WebSocketURL is ejabberd's own RFC 7395 endpoint.
 func (e *Ejabberd) WebSocketURL() string { return fmt.Sprintf("ws://127.0.0.1:%d/ws", e.ports.http) }
