@@ -229,7 +229,8 @@ func (s *Server) device(d Device, l login) deviceJSON {
 		at := stamp(*d.LastUsed)
 		out.LastUsedAt, since = &at, *d.LastUsed
 	}
-	out.Stale = s.cfg.Now().Sub(since) > deviceStale
+	// Nobody tells when a phone was used: its server reads the database by itself.
+	out.Stale = d.Service != serviceSIP && s.cfg.Now().Sub(since) > deviceStale
 	return out
 }
 
@@ -249,8 +250,10 @@ func (s *Server) newDevice(d Device, secret string, l login) (newDeviceJSON, err
 	out := newDeviceJSON{Device: s.device(d, l), Secret: secret, Login: s.deviceLogin(d, l), Server: s.cfg.XMPPDomain}
 	text := "xmpp:" + out.Login
 	if d.Service == serviceSIP {
+		// A person has one SIP address, like a mail address; each phone has a name of
+		// its own to sign in with.
 		out.Server = s.cfg.SIPServer
-		text = "sip:" + out.Login + "@" + out.Server
+		text = "sip:" + s.jid(l.username)
 	}
 	code, err := qr.Encode(text, qr.M)
 	if err != nil {

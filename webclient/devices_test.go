@@ -57,7 +57,7 @@ func TestDevices(t *testing.T) {
 	a.json(t, &made)
 	assert.Equal(t, "alice-abcde", made.Login)
 	assert.Equal(t, "sip.social.example", made.Server)
-	assert.Equal(t, "sip:alice-abcde@sip.social.example", made.QR.Text)
+	assert.Equal(t, "sip:alice@social.example", made.QR.Text)
 	checkCode(t, made.QR)
 
 	at := w.clock.now()
