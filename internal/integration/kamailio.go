@@ -39,12 +39,13 @@ type Kamailio struct {
 	cfg  KamailioConfig
 	port int
 
-	mu  sync.Mutex
-	run *run // nil when not running
+	mu   sync.Mutex
+	run  *run      // nil when not running
+	life io.Closer // the server runs while this is open
 }
 
 // LaunchKamailio starts a server whose configuration and log are in dir, which
-// must exist. It returns when the server answers. Call Kill in the end.
+// must exist. It returns when the server answers. Call Stop in the end.
 func LaunchKamailio(ctx context.Context, dir string, cfg KamailioConfig) (*Kamailio, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -119,16 +120,17 @@ func (k *Kamailio) write() error {
 }
 
 // kamailioLife runs a program until standard input ends, which is when whoever
-// started it is gone, and ends with all processes that the program has made. A
-// command in the background has no standard input unless it is given one.
+// started it is gone: Kamailio is many processes, and the kernel can tie only
+// the first to ours. A command in the background has no standard input unless it
+// is given one.
 const kamailioLife = `exec 3<&0
-"$@" </dev/null & program=$!
-(cat <&3 >/dev/null; kill -9 0) &
+"$@" </dev/null 3<&- & program=$!
+(read -r _ <&3; kill "$program") & watch=$!
 wait "$program"; status=$?
-kill -9 0
+kill "$watch" 2>/dev/null; wait "$watch"
 exit $status`
 
-// Start runs the server again after Kill and returns when it answers.
+// Start runs the server again after Stop and returns when it answers.
 func (k *Kamailio) Start(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -152,7 +154,7 @@ func (k *Kamailio) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := k.awaitReady(ctx, before); err != nil {
-		k.kill()
+		k.stop()
 		return fmt.Errorf("integration: kamailio did not start: %w\n%s", err, tail(k.Log(), 40))
 	}
 	return nil
@@ -169,7 +171,7 @@ func (k *Kamailio) spawn(args []string) (*run, error) {
 	cmd := exec.Command("/bin/sh", args...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if _, err := cmd.StdinPipe(); err != nil {
+	if k.life, err = cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("integration: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
@@ -238,19 +240,26 @@ func (k *Kamailio) answers(ctx context.Context) error {
 	return nil
 }
 
-// Kill ends the server as a power cut would, and waits for its end.
-func (k *Kamailio) Kill() {
+// Stop ends the server in an orderly way, and waits for its end.
+func (k *Kamailio) Stop() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.kill()
+	k.stop()
 }
 
-func (k *Kamailio) kill() {
+func (k *Kamailio) stop() {
 	if k.run == nil {
 		return
 	}
-	_ = syscall.Kill(-k.run.process.Pid, syscall.SIGKILL) // fails only if all have ended
-	<-k.run.exited
+	_ = k.life.Close()
+	timer := time.NewTimer(stopTimeout)
+	defer timer.Stop()
+	select {
+	case <-k.run.exited:
+	case <-timer.C:
+		_ = syscall.Kill(-k.run.process.Pid, syscall.SIGKILL) // fails only if all have ended
+		<-k.run.exited
+	}
 	k.run = nil
 }
 

@@ -61,7 +61,7 @@ func StartKamailio(tb testing.TB, cfg KamailioConfig) *Kamailio {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		k.Kill()
+		k.Stop()
 		if tb.Failed() {
 			tb.Logf("kamailio's log:\n%s", tail(k.Log(), 100))
 		}
