@@ -112,6 +112,7 @@ func TestStaleDevices(t *testing.T) {
 		{ID: "never", Created: *ago(91 * day)},
 		{ID: "used", Created: *ago(200 * day), LastUsed: ago(89 * day)},
 		{ID: "unused", Created: *ago(200 * day), LastUsed: ago(91 * day)},
+		{ID: "phone", Created: *ago(200 * day), Service: "sip"},
 	}
 	var list devicesJSON
 	alice.get("/api/v1/devices").json(t, &list)
@@ -119,7 +120,7 @@ func TestStaleDevices(t *testing.T) {
 	for _, d := range list.Devices {
 		stale[d.ID] = d.Stale
 	}
-	assert.Equal(t, map[string]bool{"fresh": false, "never": true, "used": false, "unused": true}, stale)
+	assert.Equal(t, map[string]bool{"fresh": false, "never": true, "used": false, "unused": true, "phone": false}, stale)
 }
 
 func TestDevicesRefused(t *testing.T) {
