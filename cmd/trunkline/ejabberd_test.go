@@ -122,7 +122,7 @@ func (s *ejStack) config(change ...string) string {
 		text = text[:start+1] + string(part) + text[end:]
 	}
 	change = append(change, "/etc/ejabberd/trunkline.jwk", s.jwk,
-		"/usr/bin/trunkline", binary, "http://127.0.0.1:8081/extauth", "http://"+s.addr+"/extauth", "/etc/ejabberd/trunkline.secret", secret)
+		"/usr/local/bin/trunkline", binary, "http://127.0.0.1:8081/extauth", "http://"+s.addr+"/extauth", "/etc/ejabberd/trunkline.secret", secret)
 	return strings.NewReplacer(change...).Replace(text)
 }
 

@@ -74,7 +74,7 @@ func (f *ejabberdFile) checkHost(host string) (found []string) {
 	program := f.word(f.option(host, "extauth_program"))
 	switch {
 	case program == "":
-		found = append(found, host+": extauth_program is missing. Write: extauth_program: \"/usr/bin/trunkline extauth --secret-file /etc/ejabberd/trunkline.secret\"")
+		found = append(found, host+": extauth_program is missing. Write: extauth_program: \"/usr/local/bin/trunkline extauth --secret-file /etc/ejabberd/trunkline.secret\"")
 	case !slices.Contains(strings.Fields(program), "extauth"):
 		found = append(found, host+": extauth_program starts something else than trunkline extauth")
 	}

@@ -13,7 +13,7 @@ hosts: [example.org]
 host_config:
   example.org:
     auth_method: external
-    extauth_program: "/usr/bin/trunkline extauth --secret-file /etc/ejabberd/trunkline.secret"
+    extauth_program: "/usr/local/bin/trunkline extauth --secret-file /etc/ejabberd/trunkline.secret"
     extauth_pool_size: 4
     auth_use_cache: false
 `
@@ -35,7 +35,7 @@ func TestCheckFindsWhatBreaks(t *testing.T) {
 		"not use_cache":      {strings.Replace(good, "auth_use_cache: false", "auth_use_cache: true", 1) + "use_cache: false\n", []string{"remembers"}},
 		"small pool":         {strings.Replace(good, "    extauth_pool_size: 4\n", "", 1), []string{"extauth_pool_size: 4"}},
 		"no program":         {"hosts: [a]\nauth_method: external\nauth_use_cache: false\nextauth_pool_size: 4\n", []string{"extauth_program is missing"}},
-		"another program":    {strings.Replace(good, "/usr/bin/trunkline extauth", "/opt/old.py", 1), []string{"something else"}},
+		"another program":    {strings.Replace(good, "/usr/local/bin/trunkline extauth", "/opt/old.py", 1), []string{"something else"}},
 		"nobody asks":        {"hosts: [a]\nauth_method: mnesia\n", []string{"No host asks"}},
 		"jwt alone":          {"hosts: [a]\nauth_method: jwt\n", []string{"[jwt, external]", "No host asks"}},
 		"fail2ban":           {good + "modules:\n  mod_fail2ban: {}\n", []string{"mod_fail2ban"}},

@@ -30,7 +30,7 @@ type mapping struct{ start, end uintptr }
 // the loader has not written to them either before it took that right away.
 // Anything else must never be given back: what was written would be lost.
 //
-//	00400000-0147b000 r-xp 00000000 fe:00 1234   /usr/bin/trunkline
+//	00400000-0147b000 r-xp 00000000 fe:00 1234   /usr/local/bin/trunkline
 //	Size:              16876 kB
 //	Anonymous:             0 kB
 func unchanged(smaps []byte) (list []mapping) {

@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const someMaps = `00400000-01000000 r-xp 00000000 fe:00 1234                  /usr/bin/trunkline
+const someMaps = `00400000-01000000 r-xp 00000000 fe:00 1234                  /usr/local/bin/trunkline
 Size:              12288 kB
 Private_Dirty:         0 kB
 Anonymous:             0 kB
 VmFlags: rd ex mr mw me
-01000000-02000000 r--p 00c00000 fe:00 1234                  /usr/bin/trunkline
+01000000-02000000 r--p 00c00000 fe:00 1234                  /usr/local/bin/trunkline
 Anonymous:             4 kB
-02000000-02100000 rw-p 01c00000 fe:00 1234                  /usr/bin/trunkline
+02000000-02100000 rw-p 01c00000 fe:00 1234                  /usr/local/bin/trunkline
 Anonymous:             0 kB
 c000000000-c000400000 rw-p 00000000 00:00 0
 Anonymous:          1000 kB
