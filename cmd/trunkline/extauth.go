@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -25,7 +26,7 @@ const (
 func extauthCommand() command {
 	return command{
 		name:    "extauth",
-		args:    "[--url URL] [--secret-file FILE] | --config FILE | --check ejabberd.yml",
+		args:    "[--url URL] [--secret-file FILE] [--ask NAME@DOMAIN] | --check ejabberd.yml",
 		summary: "what ejabberd starts to ask about passwords",
 		text: `It speaks ejabberd's external authentication protocol on standard input and
 output, asks the running Trunkline, and says what goes wrong on standard error.
@@ -40,6 +41,7 @@ See docs/ejabberd.md.
                  for https: the authority of Trunkline's certificate, and our own
   --config       take the address and the secret from Trunkline's own
                  configuration instead; whoever runs this can then read all of it
+  --ask          ask whether NAME@DOMAIN exists, print the answer, and end
   --check        read an ejabberd.yml, say what in it would not work, and end`,
 		run: runExtauth,
 	}
@@ -47,8 +49,9 @@ See docs/ejabberd.md.
 
 // extauthFlags are what the command was given.
 type extauthFlags struct {
-	url, secretFile, config, check string
-	ca, cert, key                  string
+	url, secretFile, config string
+	ca, cert, key           string
+	ask, check              string
 }
 
 func runExtauth(c *call) int {
@@ -58,6 +61,7 @@ func runExtauth(c *call) int {
 		fs.StringVar(&f.secretFile, "secret-file", defaultExtauthSecret, "")
 		fs.StringVar(&f.config, "config", "", "")
 		fs.StringVar(&f.check, "check", "", "")
+		fs.StringVar(&f.ask, "ask", "", "")
 		fs.StringVar(&f.ca, "ca", "", "")
 		fs.StringVar(&f.cert, "cert", "", "")
 		fs.StringVar(&f.key, "key", "", "")
@@ -76,7 +80,27 @@ func runExtauth(c *call) int {
 		return code
 	}
 	defer client.Close()
+	if f.ask != "" {
+		return c.askExtauth(client, f.ask)
+	}
 	return c.pipe(&extauth.Pipe{In: os.Stdin, Out: os.Stdout, Asker: client, Log: log})
+}
+
+// askExtauth asks one question as ejabberd would, for who wants to know whether
+// address and secret are right.
+func (c *call) askExtauth(client *extauth.Client, who string) int {
+	user, host, ok := strings.Cut(who, "@")
+	if !ok || user == "" || host == "" {
+		return c.misused("extauth --ask needs NAME@DOMAIN")
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, extauth.Deadline)
+	defer cancel()
+	result, err := client.Ask(ctx, "isuser", user, host, "")
+	if err != nil {
+		return c.failed(err)
+	}
+	fmt.Fprintln(c.stdout, result)
+	return exitOK
 }
 
 // pipe runs until the input ends or the program is asked to end.

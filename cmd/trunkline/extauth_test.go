@@ -248,6 +248,26 @@ func rss(t *testing.T, pid int) int {
 	return 0
 }
 
+func TestAskingByHand(t *testing.T) {
+	s := newEjStack(t, tokens.Config{})
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte(ejSecret), 0o600))
+	ask := func(who string) (int, string, string) {
+		return start(t, "extauth", "--url", "http://"+s.addr+"/extauth", "--secret-file", secret, "--ask", who)
+	}
+	for who, want := range map[string]string{"alice@" + ejDomain: "yes\n", "nobody@" + ejDomain: "no\n"} {
+		code, stdout, stderr := ask(who)
+		assert.Equal(t, exitOK, code, stderr)
+		assert.Equal(t, want, stdout)
+	}
+	code, _, _ := ask("alice")
+	assert.Equal(t, exitUsage, code)
+	require.NoError(t, os.WriteFile(secret, []byte("another"), 0o600))
+	code, _, stderr := ask("alice@" + ejDomain)
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, stderr, "refused our secret")
+}
+
 // The program by itself, without an ejabberd: what it prints where, and that a
 // secret that is not there yet or changes is no reason to end.
 func TestProgramWithoutItsSecretGoesOn(t *testing.T) {
