@@ -50,7 +50,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		serveCommand(), configCommand(), tokenCommand(), accountCommand(), auditCommand(), migrateCommand(), storeCommand(),
-		extauthCommand(), versionCommand(), helpCommand(),
+		extauthCommand(), sipCommand(), versionCommand(), helpCommand(),
 	}
 }
 
