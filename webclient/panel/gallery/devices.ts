@@ -29,7 +29,7 @@ function device(id: string, name: string, more: Partial<Device> = {}): Device {
 
 const some = [
   device("d4", "Conversations on my phone", { created_at: at(2 * HOUR), last_used_at: null, last_used_from: "", last_used_by: "" }),
-  device("d3", "Linphone on the balcony", { service: "sip", login: "juliet-k3x7q", last_used_at: at(5 * HOUR), last_used_by: "sip", last_used_from: "2001:db8:3::/48" }),
+  device("d3", "Linphone on the balcony", { service: "sip", login: "juliet-k3x7q", last_used_at: null, last_used_by: "", last_used_from: "" }),
   device("d2", "Gajim at the Capulets'", { last_used_at: at(DAY) }),
   device("d1", "Old tablet of the Nurse", { created_at: at(400 * DAY), last_used_at: at(140 * DAY), last_used_from: "", stale: true }),
 ];

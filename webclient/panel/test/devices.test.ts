@@ -247,6 +247,7 @@ describe("what is said of a device", () => {
     assert.equal(lastUse(d, now), "Last used 3 days ago from 203.0.113.0/24, at the chat server");
     assert.equal(lastUse({ ...d, lastUsedFrom: "", lastUsedBy: "a door of tomorrow" }, now), "Last used 3 days ago");
     assert.equal(lastUse({ ...d, lastUsedAt: 0 }, now), "Never used");
+    assert.equal(lastUse({ ...d, lastUsedAt: 0, service: "sip" }, now), "When a phone was last used is not known");
   });
   it("has a guide for every app of the list, with nothing left to fill in", () => {
     const values: Login = { address: "ADDRESS", user: "USER", login: "LOGIN", server: "SERVER" };

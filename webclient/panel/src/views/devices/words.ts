@@ -29,8 +29,9 @@ const doors: Readonly<Record<string, string>> = {
 };
 
 /** "Last used 3 days ago from 203.0.113.0/24, at the chat server" */
-export function lastUse({ lastUsedAt, lastUsedFrom, lastUsedBy }: Device, now: number): string {
-  if (!lastUsedAt) return "Never used";
+export function lastUse({ service, lastUsedAt, lastUsedFrom, lastUsedBy }: Device, now: number): string {
+  // A phone server reads the passwords by itself and does not say when.
+  if (!lastUsedAt) return service === "sip" ? "When a phone was last used is not known" : "Never used";
   const door = doors[lastUsedBy];
   return `Last used ${ago(lastUsedAt, now)}${lastUsedFrom && ` from ${lastUsedFrom}`}${door ? `, ${door}` : ""}`;
 }
