@@ -145,11 +145,10 @@ func (c *Core) ask(ctx context.Context, l *lane, question func(context.Context) 
 	c.metrics.waiting.Inc()
 	result := make(chan Result, 1)
 	go func() {
-		defer func() {
-			c.metrics.waiting.Dec()
-			<-l.room
-		}()
-		result <- c.run(ctx, l, question)
+		r := c.run(ctx, l, question)
+		c.metrics.waiting.Dec()
+		<-l.room
+		result <- r
 	}()
 	select {
 	case r := <-result:
