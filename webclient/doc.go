@@ -21,8 +21,17 @@
 //     is refused until Server.Rebind.
 //   - Mastodon tokens and our client secret are sealed with AES-256-GCM in the
 //     database and reach neither a browser nor a log. A token is revoked at
-//     Mastodon when no live login of its account is left, not before: Mastodon
-//     gives the same token to every login of one person.
+//     Mastodon when neither a live login nor a device password of its account is
+//     left, not before: Mastodon gives the same token to every login of one person.
+//   - Whether an account may still be used is Mastodon's word, kept with its time in
+//     accounts.standing, standing_at and trusted_until. A password for a panel needs
+//     a yes of the last five minutes, or one within Config.Grace while Mastodon does
+//     not answer; a device password is never made without. Who is not good any more
+//     loses logins and streams at once and keeps their device passwords, which work
+//     again when Mastodon says good again. Mastodon is asked about people with
+//     streams and with device passwords again and again (watch.go), within its rate
+//     limits, and tells of changes by webhooks, of which only bad news is believed.
+//     A block by the admin here (accounts.blocked_at) is above all that.
 //   - Consent is nobody/no/no until the person has said otherwise. Each change is
 //     kept with its time and the version of the text that was shown.
 //   - Whom a person follows and where they can be reached is taken from Mastodon
@@ -33,8 +42,8 @@
 //     (http.CrossOriginProtection); the API answers only to our own origin, always
 //     in JSON, and never with a redirect.
 //
-// Goroutines: Server.Run owns the janitor, the import runner and the import
-// attempts it starts; it returns when all of them have ended. Telling the consent
+// Goroutines: Server.Run owns the janitor, the watch over standings, the import
+// runner and the import attempts it starts; it returns when all of them have ended. Telling the consent
 // watcher happens in a goroutine that Run waits for as well. Handlers start none.
 // Event streams end when their client goes, their login ends, or Run ends.
 package webclient
