@@ -5,7 +5,11 @@
 # Prints "ready FOLDER", or what went wrong.
 set -eu
 umask 077
-dir=$(mktemp -d /tmp/trunkline-postgres.XXXXXX)
+# In memory where there is room: a new database for each test is mostly writing.
+parent=/tmp
+free=$(df -Pk /dev/shm 2>/dev/null | awk 'END { print $4 + 0 }')
+[ ! -w /dev/shm ] || [ "$free" -lt 2000000 ] || parent=/dev/shm
+dir=$(mktemp -d $parent/trunkline-postgres.XXXXXX)
 as=
 if [ "$(id -u)" = 0 ]; then # PostgreSQL refuses root
 	chown postgres "$dir"
