@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -146,27 +147,35 @@ func TestSecondLookComesAfterEjabberdsPatience(t *testing.T) {
 
 // book is a feed of revocations and a record of kicks.
 type book struct {
+	devices map[string]string // id to service
+
+	mu      sync.Mutex
 	entries []tokens.Revocation
 	cursor  int64
-	devices map[string]string // id to service
 	kicks   []string
 	fail    error
 }
 
 func (b *book) ClaimFeed(_ context.Context, name string, f func(tokens.Revocation) error) error {
-	for _, r := range b.entries {
-		if r.Seq <= b.cursor {
-			continue
+	for {
+		b.mu.Lock()
+		cursor, all := b.cursor, b.entries
+		b.mu.Unlock()
+		if cursor == int64(len(all)) {
+			return nil
 		}
-		if err := f(r); err != nil {
+		if err := f(all[cursor]); err != nil {
 			return err
 		}
-		b.cursor = r.Seq
+		b.mu.Lock()
+		b.cursor++
+		b.mu.Unlock()
 	}
-	return nil
 }
 
 func (b *book) Feed(context.Context, int64, int) ([]tokens.Revocation, int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return nil, int64(len(b.entries)), nil
 }
 
@@ -176,17 +185,42 @@ func (b *book) FindDevice(_ context.Context, id string) (string, tokens.Device, 
 }
 
 func (b *book) add(kind, subject, username, purpose string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.entries = append(b.entries, tokens.Revocation{
 		Seq: int64(len(b.entries) + 1), Kind: kind, Subject: subject, Username: username, Purpose: purpose,
 	})
 }
 
 func (b *book) kick(_ context.Context, username, _ string, _ []string) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.fail != nil {
 		return 0, b.fail
 	}
 	b.kicks = append(b.kicks, username)
 	return 1, nil
+}
+
+// people are those who were kicked.
+func people(b *book) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.kicks)
+}
+
+// place is how far the feed was followed.
+func place(b *book) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cursor
+}
+
+// failing makes kicks fail with this error, or work again.
+func (b *book) failing(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fail = err
 }
 
 // follow runs a kicker over the book for some time.
@@ -221,11 +255,11 @@ func TestWhoIsKickedForWhat(t *testing.T) {
 		b.add("account", "a", "anna", "")
 		b.add("account", "n", "", "")
 		pass(2 * kickEvery)
-		require.Equal(t, []string{"xenia", "gina", "anna"}, b.kicks)
+		require.Equal(t, []string{"xenia", "gina", "anna"}, people(b))
 		pass(kickAgain)
-		require.ElementsMatch(t, []string{"xenia", "gina", "anna", "xenia", "gina", "anna"}, b.kicks)
+		require.ElementsMatch(t, []string{"xenia", "gina", "anna", "xenia", "gina", "anna"}, people(b))
 		pass(4 * kickAgain)
-		require.Len(t, b.kicks, 6, "and not again")
+		require.Len(t, people(b), 6, "and not again")
 	})
 }
 
@@ -236,12 +270,12 @@ func TestManyRevocationsAtOnceAreOneKick(t *testing.T) {
 			b.add("credential", "x", "xenia", "device")
 		}
 		pass(2 * kickEvery)
-		require.Len(t, b.kicks, 1)
+		require.Len(t, people(b), 1)
 		b.add("credential", "x", "xenia", "device")
 		pass(2 * kickEvery)
-		require.Len(t, b.kicks, 2, "a later one is a kick of its own")
+		require.Len(t, people(b), 2, "a later one is a kick of its own")
 		pass(2 * kickAgain)
-		require.Len(t, b.kicks, 3, "one second look for both")
+		require.Len(t, people(b), 3, "one second look for both")
 	})
 }
 
@@ -250,15 +284,15 @@ func TestKicksThatFailAreTriedAgainAndHopelessOnesAreNot(t *testing.T) {
 	b.follow(t, func() {
 		b.add("credential", "x", "xenia", "device")
 		pass(time.Minute)
-		require.Zero(t, b.cursor)
-		b.fail = nil
+		require.Zero(t, place(b))
+		b.failing(nil)
 		pass(kickRetry + kickEvery)
-		require.Len(t, b.kicks, 1)
-		b.fail = kick.ErrRefused
+		require.Len(t, people(b), 1)
+		b.failing(kick.ErrRefused)
 		b.add("credential", "x", "odd\x00name", "device")
 		b.add("credential", "x", "yann", "device")
 		pass(2 * kickEvery)
-		require.EqualValues(t, 3, b.cursor, "one that is refused holds nobody up")
+		require.EqualValues(t, 3, place(b), "one that is refused holds nobody up")
 	})
 }
 
