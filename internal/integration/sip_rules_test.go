@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"context"
 	"os"
+	"os/exec"
 	"os/user"
 	"strconv"
 	"strings"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/trunkline-chat/trunkline/internal/sqldb/sqldbtest"
 )
 
 const (
@@ -112,6 +116,20 @@ func TestSIPRevokedPhonesCallNobody(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 407, call("after"))
 	assert.Equal(t, 401, phone.register("again", device.AuthName, secret).code)
+
+	// It rings until it must renew, or until somebody says otherwise.
+	bobs, bobsSecret := p.phone("2")
+	other := newRawPhone(t, p.Addr())
+	reach := func(id string) sipReply {
+		first := other.send(other.request("OPTIONS", alicesURI, bobsURI, "<"+alicesURI+">", id))
+		return other.send(other.request("OPTIONS", alicesURI, bobsURI, "<"+alicesURI+">", id, first.answer(t, "OPTIONS", alicesURI, bobs.AuthName, bobsSecret)))
+	}
+	out, err := exec.CommandContext(t.Context(), "kamcmd", "-s", "unixs:"+p.path("run/kamailio_ctl"), "ul.dump").CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Contains(t, string(out), "AoR: alice")
+	out, err = exec.CommandContext(t.Context(), "kamcmd", "-s", "unixs:"+p.path("run/kamailio_ctl"), "ul.rm", "location", "alice").CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Equal(t, 480, reach("gone").code)
 }
 
 func TestSIPWithSHA256(t *testing.T) {
@@ -149,6 +167,39 @@ func TestSIPReadsNothingButTheView(t *testing.T) {
 	assert.Equal(t, "30", r.header.Get("Retry-After"))
 	p.exec("GRANT SELECT ON subscriber TO " + role)
 	assert.Equal(t, 200, phone.register("after", device.AuthName, secret).code)
+}
+
+// TestViewsForAsteriskHoldWhatTheySay runs the SQL of docs/sip.md; Asterisk
+// itself is not in Debian.
+func TestViewsForAsteriskHoldWhatTheySay(t *testing.T) {
+	page, err := os.ReadFile("../../docs/sip.md")
+	require.NoError(t, err)
+	blocks := strings.Split(string(page), "```sql\n")
+	require.Len(t, blocks, 3)
+	statements, _, _ := strings.Cut(blocks[2], "```")
+	store := sqldbtest.NewPostgres(t)
+	p := openStore(t, store)
+	role := "asterisk_" + store[strings.LastIndex(store, "/")+1:]
+	role, _, _ = strings.Cut(role, "?")
+	statements = strings.NewReplacer("ROLE asterisk", "ROLE "+role, "TO asterisk;", "TO "+role+";").Replace(statements)
+	p.exec(statements)
+	t.Cleanup(func() {
+		_, err := p.db.ExecContext(context.Background(), "DROP OWNED BY "+role+"; DROP ROLE "+role)
+		require.NoError(t, err)
+	})
+	device, _ := p.phone("1")
+	p.phone("1")
+	gone, _ := p.phone("2")
+	_, err = p.tokens.RevokeDevice(t.Context(), "2", gone.ID, "lost")
+	require.NoError(t, err)
+	var phones, people int
+	require.NoError(t, p.db.QueryRowContext(t.Context(), `SELECT count(*) FROM asterisk.ps_auths a JOIN asterisk.ps_endpoints e ON e.auth = a.id AND e.aors = 'alice'`).Scan(&phones))
+	require.NoError(t, p.db.QueryRowContext(t.Context(), `SELECT count(*) FROM asterisk.ps_aors`).Scan(&people))
+	assert.Equal(t, []int{2, 1}, []int{phones, people})
+	var hash, kept string
+	require.NoError(t, p.db.QueryRowContext(t.Context(), `SELECT md5_cred FROM asterisk.ps_auths WHERE username = $1`, device.AuthName).Scan(&hash))
+	require.NoError(t, p.db.QueryRowContext(t.Context(), `SELECT ha1 FROM sip_digests WHERE credential_id = $1`, device.ID).Scan(&kept))
+	assert.Equal(t, kept, hash)
 }
 
 func roleOf(url string) string {

@@ -34,6 +34,20 @@ const farAway = 4102444800000
 
 func newTelephony(t *testing.T, storeURL string, cfg KamailioConfig) *telephony {
 	t.Helper()
+	p := openStore(t, storeURL)
+	if cfg.Postgres != "" {
+		p.grant(cfg.Postgres)
+	}
+	if cfg.User != "" {
+		p.letRead(cfg.SQLite)
+	}
+	p.Kamailio = StartKamailio(t, cfg)
+	return p
+}
+
+// openStore is all of it but Kamailio.
+func openStore(t *testing.T, storeURL string) *telephony {
+	t.Helper()
 	db, err := sqldb.Open(t.Context(), storeURL)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
@@ -44,13 +58,6 @@ func newTelephony(t *testing.T, storeURL string, cfg KamailioConfig) *telephony 
 	}
 	p.tokens, err = tokens.New(tokens.Config{DB: db, Key: bytes.Repeat([]byte{1, 2}, 16), Realm: "example.org"})
 	require.NoError(t, err)
-	if cfg.Postgres != "" {
-		p.grant(cfg.Postgres)
-	}
-	if cfg.User != "" {
-		p.letRead(cfg.SQLite)
-	}
-	p.Kamailio = StartKamailio(t, cfg)
 	return p
 }
 
