@@ -15,7 +15,7 @@ source "$(dirname "$0")/env.sh"
 demo=(prosody prosody-modules)
 test=("${demo[@]}" chromium caddy lua-check gcc libc6-dev
   ejabberd postgresql-15 slapd ldap-utils lua-ldap
-  kamailio kamailio-sqlite-modules kamailio-postgres-modules sipsak sip-tester)
+  kamailio kamailio-sqlite-modules kamailio-postgres-modules kamailio-tls-modules sipsak sip-tester)
 # Packages whose service is switched off, and what the service is called.
 declare -A services=([prosody]=prosody [caddy]=caddy [ejabberd]=ejabberd [postgresql-15]=postgresql [slapd]=slapd [kamailio]=kamailio)
 

@@ -26,6 +26,8 @@ type KamailioConfig struct {
 	Postgres string
 	// SHA256 asks phones for that in place of MD5.
 	SHA256 bool
+	// Certificate and Key are files; with them the server takes TLS too.
+	Certificate, Key string
 	// User is the system's user that the server runs as; ours if empty. Only root
 	// may name another.
 	User string
@@ -38,6 +40,7 @@ type Kamailio struct {
 	dir  string
 	cfg  KamailioConfig
 	port int
+	tls  int // a port
 
 	mu   sync.Mutex
 	run  *run      // nil when not running
@@ -54,6 +57,9 @@ func LaunchKamailio(ctx context.Context, dir string, cfg KamailioConfig) (*Kamai
 	k := &Kamailio{dir: dir, cfg: cfg}
 	for range startTries {
 		if k.port, err = FreePort(); err != nil {
+			return nil, err
+		}
+		if k.tls, err = FreePort(); err != nil {
 			return nil, err
 		}
 		if err = k.write(); err != nil {
@@ -91,7 +97,7 @@ func (k *Kamailio) write() error {
 		return err
 	}
 	pairs := []string{
-		"0.0.0.0:5060", k.Addr(), "children=4", "children=2", "log_stderror=no", "log_stderror=yes",
+		"0.0.0.0:5060", k.Addr(), "0.0.0.0:5061", k.TLSAddr(), "children=4", "children=2", "log_stderror=no", "log_stderror=yes",
 		"sqlite:////var/lib/trunkline/trunkline.db", "sqlite:///" + k.cfg.SQLite, "/var/lib/trunkline/trunkline.db", k.cfg.SQLite,
 	}
 	if k.cfg.Postgres != "" {
@@ -100,6 +106,9 @@ func (k *Kamailio) write() error {
 	}
 	if k.cfg.SHA256 {
 		pairs = append(pairs, "##!define WITH_SHA256", "#!define WITH_SHA256")
+	}
+	if k.cfg.Certificate != "" {
+		pairs = append(pairs, "##!define WITH_TLS", "#!define WITH_TLS", "/etc/kamailio/sip.pem", k.cfg.Certificate, "/etc/kamailio/sip.key", k.cfg.Key)
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		if !strings.Contains(text, pairs[i]) {
@@ -265,6 +274,9 @@ func (k *Kamailio) stop() {
 
 // Addr is where the server listens for UDP and TCP, "127.0.0.1:port".
 func (k *Kamailio) Addr() string { return fmt.Sprintf("127.0.0.1:%d", k.port) }
+
+// TLSAddr is where it listens for TLS, if it does.
+func (k *Kamailio) TLSAddr() string { return fmt.Sprintf("127.0.0.1:%d", k.tls) }
 
 // Log is everything that the server has logged, over all its lives.
 func (k *Kamailio) Log() string {

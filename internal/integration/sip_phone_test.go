@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/md5"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -18,10 +19,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rawPhone is a phone that says whatever it is told to, over UDP.
+// rawPhone is a phone that says whatever it is told to, over UDP or TLS.
 type rawPhone struct {
 	t    *testing.T
 	conn net.Conn
+	via  string // its transport, as in Via
 	seq  int
 }
 
@@ -36,7 +38,15 @@ func newRawPhone(t *testing.T, addr string) *rawPhone {
 	conn, err := net.Dial("udp", addr)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	return &rawPhone{t: t, conn: conn}
+	return &rawPhone{t: t, conn: conn, via: "UDP"}
+}
+
+func newTLSPhone(t *testing.T, addr string, cfg *tls.Config) *rawPhone {
+	t.Helper()
+	conn, err := tls.Dial("tcp", addr, cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return &rawPhone{t: t, conn: conn, via: "TLS"}
 }
 
 // request is a request with these headers beside the usual ones. to has its
@@ -45,7 +55,7 @@ func (p *rawPhone) request(method, uri, from, to, callID string, headers ...stri
 	p.seq++
 	lines := append([]string{
 		method + " " + uri + " SIP/2.0",
-		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bK%s%d", p.conn.LocalAddr(), callID, p.seq),
+		fmt.Sprintf("Via: SIP/2.0/%s %s;branch=z9hG4bK%s%d", p.via, p.conn.LocalAddr(), callID, p.seq),
 		"Max-Forwards: 70", "From: <" + from + ">;tag=raw", "To: " + to, "Call-ID: " + callID, fmt.Sprintf("CSeq: %d %s", p.seq, method),
 		"Contact: <sip:raw@" + p.conn.LocalAddr().String() + ">",
 	}, headers...)

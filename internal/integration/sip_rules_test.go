@@ -2,9 +2,12 @@ package integration
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,6 +63,31 @@ func TestSIPPhonesThatPutTheDomainIntoTheName(t *testing.T) {
 	phone := newRawPhone(t, p.Addr())
 	assert.Equal(t, 200, phone.register("long", device.AuthName+"@example.org", secret).code)
 	assert.Equal(t, 401, phone.register("other", device.AuthName+"@example.com", secret).code)
+}
+
+func TestSIPOverTLSAndByTheServersName(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sip.pem") // certificate and key
+	require.NoError(t, writeCertificate(file, "example.org"))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(text))
+	p := onSQLite(t, KamailioConfig{Certificate: file, Key: file})
+	device, secret := p.phone("1")
+	phone := newTLSPhone(t, p.TLSAddr(), &tls.Config{RootCAs: pool, ServerName: "sip.example.org"})
+	assert.Equal(t, 200, phone.register("domain", device.AuthName, secret).code)
+	assert.Equal(t, 401, phone.register("wrong", device.AuthName, "wrong").code)
+
+	// The panel tells people the server's name: sip:alice@sip.example.org.
+	const uri, address = "sip:sip.example.org", "sip:alice@sip.example.org"
+	challenge := phone.send(phone.request("REGISTER", uri, address, "<"+address+">", "server"))
+	proof := challenge.answer(t, "REGISTER", uri, device.AuthName, secret)
+	assert.Equal(t, 200, phone.send(phone.request("REGISTER", uri, address, "<"+address+">", "server", proof)).code)
+	challenge = phone.send(phone.request("INVITE", "sip:bob@sip.example.org", address, "<sip:bob@sip.example.org>", "call"))
+	proof = challenge.answer(t, "INVITE", "sip:bob@sip.example.org", device.AuthName, secret)
+	assert.Equal(t, 480, phone.send(phone.request("INVITE", "sip:bob@sip.example.org", address, "<sip:bob@sip.example.org>", "call", proof)).code)
+	_, err = tls.Dial("tcp", p.TLSAddr(), &tls.Config{RootCAs: pool, ServerName: "sip.example.org", MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10})
+	assert.Error(t, err)
 }
 
 func TestSIPStrangersAreNotServed(t *testing.T) {
