@@ -13,6 +13,10 @@ say "Go"
 go build ./...
 go test ./...
 
+say "Go, everything that has a store, on PostgreSQL"
+# A cluster of its own in a temporary folder, which ends with the command.
+go run ./internal/sqldb/sqldbtest/withpostgres go test ./tokens/... ./webclient ./cmd/...
+
 say "TypeScript"
 npm run --silent typecheck
 npm run --silent unit
