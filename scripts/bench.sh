@@ -1,9 +1,18 @@
 #!/usr/bin/env bash
-# Measures the gateway beside Prosody's own WebSocket, in one run, and prints
-# ratios. Figures of two runs or two machines do not compare.
+# Measures the gateway beside Prosody's own WebSocket, and the passwords, in one
+# run of several minutes. See docs/benchmarks.md.
+#
+#   scripts/bench.sh [FLAGS] [gateway|passwords]
 source "$(dirname "$0")/env.sh"
 
-scripts/deps.sh demo
+part=
+if [ $# -gt 0 ]; then part=${!#}; fi
 mkdir -p bin
 go build -o bin/ ./cmd/trunkline ./e2e/bench
+if [ "$part" = gateway ]; then
+  scripts/deps.sh demo
+else
+  scripts/deps.sh test # ejabberd
+  go test -c -o bin/ ./tokens ./cmd/trunkline
+fi
 exec bin/bench "$@"

@@ -233,7 +233,7 @@ func TestProgramsAreSmall(t *testing.T) {
 }
 
 // rss is the resident memory of a process in KiB.
-func rss(t *testing.T, pid int) int {
+func rss(t testing.TB, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(t, err)

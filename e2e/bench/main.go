@@ -1,9 +1,13 @@
-// Command bench measures the gateway beside the XMPP server's own WebSocket.
+// Command bench measures Trunkline: the gateway beside the XMPP server's own
+// WebSocket, and how fast passwords are verified and issued.
 //
-// Both ways lead to the same Prosody, with the same accounts, and Prosody asks
-// the same trunkline about each password. The measurements of the two ways take
-// turns, so that whatever else the machine does falls on both. What counts is
-// the ratio: the figures themselves belong to this machine and this run.
+//	bench            both
+//	bench gateway    the first
+//	bench passwords  the second
+//
+// The figures belong to this machine and this run. Where two things are compared
+// their measurements take turns, so that whatever else the machine does falls on
+// both; where there is a target it is printed beside the figure.
 package main
 
 import (
@@ -13,8 +17,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"slices"
-	"time"
 )
 
 // options are how much is measured.
@@ -22,114 +24,47 @@ type options struct {
 	binary, module          string
 	logins, trips, messages int
 	rounds                  int
+
+	programs string
+	runs     int
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "trunkline", "bin/trunkline", "the trunkline binary")
 	flag.StringVar(&o.module, "module", "contrib/prosody", "folder of the Prosody module")
-	flag.IntVar(&o.rounds, "rounds", 5, "how often the two ways take turns")
-	flag.IntVar(&o.logins, "logins", 20, "logins per round")
-	flag.IntVar(&o.trips, "trips", 200, "message round-trips per round")
-	flag.IntVar(&o.messages, "messages", 1000, "messages per round for the throughput")
+	flag.IntVar(&o.rounds, "rounds", 5, "gateway: how often the two ways take turns")
+	flag.IntVar(&o.logins, "logins", 20, "gateway: logins per round")
+	flag.IntVar(&o.trips, "trips", 200, "gateway: message round-trips per round")
+	flag.IntVar(&o.messages, "messages", 1000, "gateway: messages per round for the throughput")
+	flag.StringVar(&o.programs, "programs", "bin", "passwords: folder of tokens.test and trunkline.test")
+	flag.IntVar(&o.runs, "runs", 5, "passwords: how often each is measured")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := bench(ctx, o); err != nil {
+	if err := bench(ctx, o, flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// sample is what was measured of one way.
-type sample struct {
-	login, hidden, trip []time.Duration
-	throughput          []float64 // messages per second, one figure per round
-}
-
-func bench(ctx context.Context, o options) error {
-	s, err := start(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	ways := []string{s.gateway, s.prosody}
-	samples := make([]sample, len(ways))
-	for round := range o.rounds {
-		for i := range ways {
-			i = (i + round) % len(ways) // each goes first in turn
-			fmt.Fprintf(os.Stderr, "\rround %d of %d ", round+1, o.rounds)
-			if err := s.measure(ctx, o, ways[i], &samples[i]); err != nil {
-				return err
-			}
-		}
-	}
-	fmt.Fprint(os.Stderr, "\r                    \r")
-	report(o, samples[0], samples[1])
-	return nil
-}
-
-// measure adds one round of one way to its sample.
-func (s *setup) measure(ctx context.Context, o options, way string, to *sample) error {
-	for _, m := range []struct {
-		name string
-		to   *[]time.Duration
-	}{{"visible", &to.login}, {"hidden", &to.hidden}} {
-		for range o.logins {
-			c, took, err := s.login(ctx, way, m.name)
-			if err != nil {
-				return err
-			}
-			*m.to = append(*m.to, took)
-			c.end(ctx)
-		}
-	}
-	alice, _, err := s.login(ctx, way, "visible")
-	if err != nil {
-		return err
-	}
-	defer alice.end(ctx)
-	bob, _, err := s.login(ctx, way, "friend")
-	if err != nil {
-		return err
-	}
-	defer bob.end(ctx)
-	for range o.trips {
-		took, err := trip(ctx, alice, bob)
-		if err != nil {
+func bench(ctx context.Context, o options, part string) error {
+	switch part {
+	case "gateway":
+		return gateway(ctx, o)
+	case "passwords":
+		return passwords(ctx, o)
+	case "":
+		if err := gateway(ctx, o); err != nil {
 			return err
 		}
-		to.trip = append(to.trip, took)
+		fmt.Println()
+		return passwords(ctx, o)
 	}
-	rate, err := throughput(ctx, alice, bob, o.messages)
-	to.throughput = append(to.throughput, rate)
-	return err
+	return fmt.Errorf("there is no %q, only gateway and passwords", part)
 }
 
-func report(o options, gateway, prosody sample) {
-	fmt.Printf("%d rounds, %s/%s, %d CPUs, Go %s\n\n", o.rounds, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
-	fmt.Printf("%-34s %12s %12s %8s\n", "", "gateway", "Prosody", "ratio")
-	row := func(what string, a, b []time.Duration) {
-		for _, q := range []int{50, 95} {
-			x, y := quantile(a, q), quantile(b, q)
-			fmt.Printf("%-34s %12s %12s %7.2f×\n", fmt.Sprintf("%s, p%d", what, q), show(x), show(y), float64(x)/float64(y))
-		}
-	}
-	row("login, presence is shown", gateway.login, prosody.login)
-	row("login, presence is hidden", gateway.hidden, prosody.hidden)
-	row("message there and back", gateway.trip, prosody.trip)
-	x, y := median(gateway.throughput), median(prosody.throughput)
-	fmt.Printf("%-34s %10.0f/s %10.0f/s %7.2f×\n", "messages one way, median", x, y, x/y)
-	fmt.Println("\nAn own WebSocket of Prosody hides nobody: its two logins are the same.")
+// machine is what the figures were measured on.
+func machine() string {
+	return fmt.Sprintf("%s/%s, %d CPUs, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
 }
-
-func quantile(list []time.Duration, percent int) time.Duration {
-	sorted := slices.Sorted(slices.Values(list))
-	return sorted[min(len(sorted)-1, len(sorted)*percent/100)]
-}
-
-func median(list []float64) float64 {
-	return slices.Sorted(slices.Values(list))[len(list)/2]
-}
-
-func show(d time.Duration) string { return d.Round(10 * time.Microsecond).String() }
