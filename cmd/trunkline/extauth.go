@@ -36,7 +36,7 @@ See docs/ejabberd.md.
                  (the default), https://HOST/extauth, or unix:/PATH of a socket
   --secret-file  a file that holds secrets.extauth_secret and nothing else, and
                  that the user ejabberd can read: ` + defaultExtauthSecret + `
-                 (the default). It is read anew for each question.
+                 (the default). A new one is read by itself.
   --ca, --cert, --key
                  for https: the authority of Trunkline's certificate, and our own
   --config       take the address and the secret from Trunkline's own

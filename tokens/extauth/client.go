@@ -1,19 +1,16 @@
 package extauth
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -23,92 +20,115 @@ const (
 	patience = 1500 * time.Millisecond
 	// pause is between two tries.
 	pause = 50 * time.Millisecond
-
-	maxReply = 4 << 10
 )
 
-// Client asks the service's private listener.
+// Client asks the service's private listener, over one connection that it keeps.
+// One goroutine may use it.
 type Client struct {
-	url    string
-	secret func() (string, error)
-	http   *http.Client
+	network, address string // of the listener
+	host, path       string // of the request
+	crypto           *tls.Config
+	readSecret       func() (string, error)
 
-	// answered says that the last question got an answer.
-	answered atomic.Bool
+	secret   string // as it was read last
+	answered bool   // the last question got an answer
+	line     *line  // nil if there is none
 }
 
 var _ Asker = (*Client)(nil)
 
 // NewClient takes the address of /extauth: http://127.0.0.1:8081/extauth,
 // https://host/extauth, or unix:/path/of/the/socket, and the shared secret. Plain
-// HTTP is for this machine alone. secret is called for each question, so that it
-// may change. crypto is for https, nil for the system's own authorities and no
-// certificate. It connects to nobody yet.
+// HTTP is for this machine alone. secret is called when it is needed first, and
+// again when the service refuses what it returned. crypto is for https, nil for
+// the system's own authorities and no certificate. It connects to nobody yet.
 func NewClient(address string, secret func() (string, error), crypto *tls.Config) (*Client, error) {
-	transport := &http.Transport{
-		MaxIdleConns: 1, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: Deadline, DisableCompression: true,
-		TLSClientConfig: crypto, ForceAttemptHTTP2: false,
-	}
-	var d net.Dialer
 	if socket, ok := strings.CutPrefix(address, "unix:"); ok {
 		if !path.IsAbs(socket) {
 			return nil, errors.New("extauth: unix: needs the absolute path of a socket")
 		}
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return d.DialContext(ctx, "unix", socket)
-		}
-		address = "http://localhost/extauth"
-	} else if err := checkURL(address); err != nil {
-		return nil, err
-	} else {
-		transport.DialContext = d.DialContext
+		return &Client{network: "unix", address: socket, host: "localhost", path: "/extauth", readSecret: secret}, nil
 	}
-	return &Client{url: address, secret: secret, http: &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	u, err := checkURL(address)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{network: "tcp", address: u.Host, host: u.Host, path: u.EscapedPath(), readSecret: secret}
+	if c.path == "" {
+		c.path = "/"
+	}
+	port := "80"
+	if u.Scheme == "https" {
+		port = "443"
+		if c.crypto = crypto.Clone(); c.crypto == nil {
+			c.crypto = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		if c.crypto.ServerName == "" {
+			c.crypto.ServerName = u.Hostname()
+		}
+	}
+	if u.Port() == "" {
+		c.address = net.JoinHostPort(u.Hostname(), port)
+	}
+	return c, nil
 }
 
 // checkURL lets passwords leave this machine encrypted only.
-func checkURL(address string) error {
+func checkURL(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" {
-		return errors.New("extauth: the address must look like http://127.0.0.1:8081/extauth, https://HOST/extauth or unix:/PATH")
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.RawQuery != "" {
+		return nil, errors.New("extauth: the address must look like http://127.0.0.1:8081/extauth, https://HOST/extauth or unix:/PATH")
 	}
 	ip := net.ParseIP(u.Hostname())
 	if u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return errors.New("extauth: http:// to another machine would send passwords unencrypted; use https://")
+		return nil, errors.New("extauth: http:// to another machine would send passwords unencrypted; use https://")
 	}
-	return nil
+	return u, nil
 }
 
 // Close gives the connection up.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	if c.line != nil {
+		_ = c.line.conn.Close()
+		c.line = nil
+	}
+}
+
+// errAway means that the service cannot be reached, or went away while it was
+// asked.
+var errAway = errors.New("extauth: the service does not answer")
 
 // Ask asks one question. A service that is not there is waited for only if it
 // answered the question before: so a restart goes unnoticed, and a service that is
-// down for long makes nobody wait.
+// down for long makes nobody wait. Asking twice does no harm.
 func (c *Client) Ask(ctx context.Context, op, user, host, secret string) (string, error) {
-	body, err := json.Marshal(map[string]string{"op": op, "user": user, "host": host, "secret": secret})
+	body, err := json.Marshal(question{op, user, host, secret})
 	if err != nil {
 		return "", fmt.Errorf("extauth: %w", err)
 	}
 	until := time.Now()
-	if c.answered.Load() {
+	if c.answered {
 		until = until.Add(patience)
 	}
 	for {
 		result, err := c.once(ctx, body)
 		if err == nil {
-			c.answered.Store(true)
+			c.answered = true
 			return result, nil
 		}
-		var away *url.Error // what net/http says of a service that did not answer
-		if !errors.As(err, &away) || !time.Now().Before(until) || !wait(ctx, pause) {
-			c.answered.Store(false)
+		if !errors.Is(err, errAway) || !time.Now().Before(until) || !wait(ctx, pause) {
+			c.answered = false
 			return "", err
 		}
 	}
+}
+
+// question is what goes to the service.
+type question struct {
+	Op     string `json:"op"`
+	User   string `json:"user"`
+	Host   string `json:"host"`
+	Secret string `json:"secret,omitempty"`
 }
 
 // wait returns whether the time has passed before ctx ended.
@@ -123,37 +143,51 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// once asks once, or twice if a connection that was kept turns out to be dead or
+// the secret has changed.
 func (c *Client) once(ctx context.Context, body []byte) (string, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
-	if err != nil {
-		return "", fmt.Errorf("extauth: %w", err)
+	kept := c.line != nil
+	status, text, err := c.exchange(ctx, body)
+	if err != nil && kept && ctx.Err() == nil {
+		status, text, err = c.exchange(ctx, body)
 	}
-	secret, err := c.secret()
+	if err == nil && status == http.StatusUnauthorized {
+		old := c.secret
+		c.secret = ""
+		if fresh, readErr := c.currentSecret(); readErr != nil {
+			return "", readErr
+		} else if fresh != old {
+			status, text, err = c.exchange(ctx, body)
+		}
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case status == http.StatusUnauthorized:
+		return "", errors.New("extauth: the service refused our secret: it is not the one in secrets.extauth_secret")
+	case status == http.StatusNotFound:
+		return "", errors.New("extauth: the service knows no such address: secrets.extauth_secret is not set, or the URL is wrong")
+	case status != http.StatusOK:
+		return "", fmt.Errorf("extauth: the service answered with the status %d", status)
+	}
+	return parseReply(text)
+}
+
+// currentSecret reads the secret if it is not known.
+func (c *Client) currentSecret() (string, error) {
+	if c.secret != "" {
+		return c.secret, nil
+	}
+	secret, err := c.readSecret()
 	if err != nil {
 		return "", err
 	}
-	r.Header.Set("Authorization", "Bearer "+secret)
-	r.Header.Set("Content-Type", "application/json")
-	// Asking twice does no harm: net/http may ask again when the connection that it
-	// kept has ended meanwhile. The header itself is not sent.
-	r.Header["Idempotency-Key"] = nil
-	answer, err := c.http.Do(r)
-	if err != nil {
-		return "", fmt.Errorf("extauth: ask: %w", err)
+	// It becomes a part of a header.
+	if secret == "" || strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errors.New("extauth: the shared secret must be printable ASCII without spaces")
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, maxReply))
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("extauth: ask: %w", err)
-	case answer.StatusCode == http.StatusUnauthorized:
-		return "", errors.New("extauth: the service refused our secret: it is not the one in secrets.extauth_secret")
-	case answer.StatusCode == http.StatusNotFound:
-		return "", errors.New("extauth: the service knows no such address: secrets.extauth_secret is not set, or the URL is wrong")
-	case answer.StatusCode != http.StatusOK:
-		return "", fmt.Errorf("extauth: the service answered %s", answer.Status)
-	}
-	return parseReply(text)
+	c.secret = secret
+	return secret, nil
 }
 
 // parseReply reads the service's answer.

@@ -1,6 +1,7 @@
 package extauth
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +25,7 @@ func service(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var q map[string]string
-	if json.NewDecoder(r.Body).Decode(&q) != nil || r.Header.Get("Idempotency-Key") != "" {
+	if json.NewDecoder(r.Body).Decode(&q) != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -41,21 +44,103 @@ func known(secret string) func() (string, error) {
 	return func() (string, error) { return secret, nil }
 }
 
-func TestClientAsksForItsSecretEachTime(t *testing.T) {
+func TestClientReadsItsSecretAgainWhenItIsRefused(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(service))
 	defer srv.Close()
-	secret, fault := "old", error(nil)
-	c, err := NewClient(srv.URL, func() (string, error) { return secret, fault }, nil)
+	secret, fault, reads := "old", error(nil), 0
+	c, err := NewClient(srv.URL, func() (string, error) { reads++; return secret, fault }, nil)
 	require.NoError(t, err)
 	defer c.Close()
-	_, err = c.Ask(t.Context(), "isuser", "alice", "h", "")
-	require.ErrorContains(t, err, "refused our secret")
+	ask := func() error {
+		_, err := c.Ask(t.Context(), "isuser", "alice", "h", "")
+		return err
+	}
+	require.ErrorContains(t, ask(), "refused our secret")
 	secret = "s3cret"
-	_, err = c.Ask(t.Context(), "isuser", "alice", "h", "")
+	require.NoError(t, ask())
+	reads = 0
+	require.NoError(t, ask())
+	require.Zero(t, reads)
+	c.secret, fault = "old", io.ErrUnexpectedEOF
+	require.ErrorIs(t, ask(), fault)
+	fault = nil
+	for _, bad := range []string{"", "two words", "line\r\nX: y", "\x7f", "ö"} {
+		c.secret, secret = "", bad
+		require.ErrorContains(t, ask(), "printable ASCII")
+	}
+}
+
+// What net/http's client would do by itself.
+func TestClientKeepsOneConnectionAndGivesUpDeadOnes(t *testing.T) {
+	var opened atomic.Int32
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(service))
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	srv.Start()
+	defer srv.Close()
+	c := client(t, srv.URL, "s3cret")
+	ask := func() {
+		got, err := c.Ask(t.Context(), "isuser", "alice", "h", "")
+		require.NoError(t, err)
+		require.Equal(t, "yes", got)
+	}
+	for range 5 {
+		ask()
+	}
+	require.EqualValues(t, 1, opened.Load())
+	srv.CloseClientConnections()
+	ask()
+	require.EqualValues(t, 2, opened.Load())
+	c.answered = false // not even then
+	srv.CloseClientConnections()
+	ask()
+}
+
+func TestClientUnderstandsHTTP(t *testing.T) {
+	const yes = `{"result":"yes"}`
+	for name, answer := range map[string]string{
+		"length":  "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n" + yes,
+		"chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n" + yes + "\r\n0\r\n\r\n",
+		"closed":  "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + yes,
+		"1.0":     "HTTP/1.0 200 OK\r\n\r\n" + yes,
+	} {
+		got, err := client(t, canned(t, answer), "s3cret").Ask(t.Context(), "isuser", "alice", "h", "")
+		require.NoError(t, err, name)
+		require.Equal(t, "yes", got, name)
+	}
+	for name, answer := range map[string]string{
+		"nothing": "", "cut": "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + yes, "nonsense": "yes\r\n\r\n",
+		"long": "HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat(" ", maxReply) + yes, "502": "HTTP/1.1 502 Bad Gateway\r\n\r\n" + yes,
+	} {
+		_, err := client(t, canned(t, answer), "s3cret").Ask(t.Context(), "isuser", "alice", "h", "")
+		require.Error(t, err, name)
+	}
+}
+
+// canned is the address of a server that gives this answer to each connection, and
+// closes it.
+func canned(t *testing.T, answer string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	fault = io.ErrUnexpectedEOF
-	_, err = c.Ask(t.Context(), "isuser", "alice", "h", "")
-	require.ErrorIs(t, err, fault)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = http.ReadRequest(bufio.NewReader(conn))
+			_, _ = io.WriteString(conn, answer)
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	return "http://" + l.Addr().String() + "/extauth"
 }
 
 func TestClientAsksOverTCPAndOverASocket(t *testing.T) {
@@ -165,7 +250,7 @@ func TestClientOutlivesTheService(t *testing.T) {
 	require.Error(t, ctx.Err(), "the first waits")
 	_, err = ask()
 	require.Error(t, err)
-	require.False(t, c.answered.Load())
+	require.False(t, c.answered)
 	l, err = net.Listen("tcp", addr)
 	require.NoError(t, err)
 	srv = run(l)

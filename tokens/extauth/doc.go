@@ -14,6 +14,5 @@
 // connection. Check reads an ejabberd configuration and says what in it would
 // break this.
 //
-// Goroutines: Run starts none. Client has those of net/http, which end with
-// Close.
+// It starts no goroutine.
 package extauth
