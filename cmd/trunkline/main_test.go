@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/trunkline-chat/trunkline/internal/config"
+	"github.com/trunkline-chat/trunkline/internal/sqldb/sqldbtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -107,8 +108,25 @@ func TestConfigSecret(t *testing.T) {
 }
 
 // writeConfig writes a configuration that is right, with lines added to it,
-// and returns its path.
+// and returns its path. The store is what sqldbtest gives.
 func writeConfig(t *testing.T, lines string) string {
+	t.Helper()
+	store, password := sqldbtest.URL(t), ""
+	if strings.HasPrefix(store, "postgres:") {
+		var file string
+		store, file = withoutPassword(t, store)
+		password = "store_password_file = \"" + file + "\"\n"
+	}
+	return writeConfigOf(t, store, password+lines)
+}
+
+// writeFileConfig does the same with a SQLite file beside the configuration.
+func writeFileConfig(t *testing.T, lines string) string {
+	t.Helper()
+	return writeConfigOf(t, "", lines)
+}
+
+func writeConfigOf(t *testing.T, store, lines string) string {
 	t.Helper()
 	keys := ""
 	for _, name := range []string{"data_keys", "token_key", "verify_secret"} {
@@ -121,6 +139,9 @@ func writeConfig(t *testing.T, lines string) string {
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "trunkline.toml")
+	if store == "" {
+		store = "sqlite:" + filepath.Join(dir, "trunkline.db")
+	}
 	text := `[server]
 public_url = "http://127.0.0.1:8080"
 listen = "127.0.0.1:0"
@@ -132,7 +153,7 @@ domain = "social.example"
 address = "127.0.0.1:5222"
 tls = "plain"
 [store]
-url = "sqlite:` + filepath.Join(dir, "trunkline.db") + `"
+url = "` + store + `"
 [secrets]
 ` + keys + lines
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
@@ -176,7 +197,7 @@ func TestConfigCheck(t *testing.T) {
 }
 
 func TestConfigCheckWithoutTheFolderOfTheStore(t *testing.T) {
-	path := writeConfig(t, "")
+	path := writeFileConfig(t, "")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	gone := strings.Replace(string(text), "/trunkline.db", "/gone/trunkline.db", 1)

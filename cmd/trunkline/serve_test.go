@@ -339,7 +339,7 @@ func TestPartsMeet(t *testing.T) {
 
 	// A revocation closes the stream, of that session alone.
 	_, err = other.db.ExecContext(t.Context(), `INSERT INTO consents (account_id, presence, typing, receipts, text_version, changed_at)
-		VALUES ('id-alice', 'contacts', 0, 0, 1, 1)`)
+		VALUES ('id-alice', 'contacts', $1, $1, 1, 1)`, false)
 	require.NoError(t, err)
 	stays := r.dial(t)
 	assert.NotContains(t, stays.signIn("alice", password("s2")), "urn:trunkline:gateway:0", "she agreed meanwhile")
@@ -369,7 +369,7 @@ func TestAccountRebind(t *testing.T) {
 	assert.Equal(t, exitFailed, code)
 	assert.Contains(t, stderr, `nobody called "alice"`)
 
-	db, err := sqldb.Open(t.Context(), cfg.Store.URL)
+	db, err := sqldb.Open(t.Context(), cfg.StoreURL().Reveal())
 	require.NoError(t, err)
 	defer db.Close()
 	_, err = db.ExecContext(t.Context(), `INSERT INTO accounts (id, username, created_at, last_login_at) VALUES ('1', 'alice', 1, 1)`)

@@ -185,7 +185,7 @@ func TestTokenListAndRevoke(t *testing.T) {
 	secret, stderr := i.run("token", "issue", "alice", "--name", "Anna's phone")
 	id := stderr[strings.LastIndex(stderr, " ")+1 : len(stderr)-1]
 	i.run("token", "issue", "bob", "--name", "Tablet")
-	i.exec(`UPDATE credentials SET last_used_at = 0 + $1, last_used_from = '203.0.113.0/24' WHERE id = $2`,
+	i.exec(`UPDATE credentials SET last_used_at = $1, last_used_from = '203.0.113.0/24' WHERE id = $2`,
 		time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC).UnixMilli(), id)
 	out, _ = i.run("token", "list")
 	require.Regexp(t, `(?m)^USERNAME +ID +SERVICE +DEVICE`, out)

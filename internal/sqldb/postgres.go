@@ -53,6 +53,9 @@ func openPostgres(ctx context.Context, rawURL, name, schema string, migrations [
 	}
 	cfg.RuntimeParams["application_name"] = name
 	pool := stdlib.OpenDB(*cfg)
+	if err := pool.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqldb: %s: %w", postgresName(cfg), err), pool.Close())
+	}
 	pool.SetMaxOpenConns(maxPostgresConns)
 	pool.SetMaxIdleConns(maxPostgresConns)
 	db := &DB{DB: pool, dialect: Postgres, writers: make(chan struct{}, maxPostgresWriters)}

@@ -73,8 +73,8 @@ func (c *Checker) find(ctx context.Context, username string) (p person, err erro
 }
 
 // query finds a local person; -99 is the instance itself among the accounts, and
-// the role of those who have none among the roles. What is compared with '' is
-// there for Mastodon's index on names.
+// the role of those who have none among the roles. The domain is compared twice
+// for the sake of Mastodon's index on names.
 func query(has newer) string {
 	deleted, demanded := "false", "false"
 	if has.requestedDeletion {

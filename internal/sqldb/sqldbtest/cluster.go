@@ -58,7 +58,7 @@ func launch(bin string) (*Cluster, error) {
 		return nil, fmt.Errorf("sqldbtest: no free port: %w", err)
 	}
 	// The characters are those that URLs and shells find hardest.
-	password := rand.Text() + `/@:?#%&"'$ `
+	password := rand.Text() + `/@: ?#%&"'$`
 	cmd := exec.Command("sh", "-c", clusterScript)
 	cmd.Env = append(os.Environ(), "PGBIN="+bin, "PORT="+port, "PASSWORD="+password)
 	cmd.SysProcAttr = ownGroup() // Ctrl-C is for us; the script sees us end
