@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -159,7 +160,16 @@ func (c *Core) ask(ctx context.Context, l *lane, question func(context.Context) 
 	}
 }
 
-func (c *Core) run(ctx context.Context, l *lane, question func(context.Context) (Verdict, error)) Result {
+// run puts the question when it is its turn. A question that panics is answered
+// with Unknown: one bad row must not end everybody's logins.
+func (c *Core) run(ctx context.Context, l *lane, question func(context.Context) (Verdict, error)) (r Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.metrics.panics.Inc()
+			c.log.ErrorContext(ctx, "backend: a question panicked", "panic", p, "stack", string(debug.Stack()))
+			r = Result{Answer: Unknown, Reason: ReasonTrouble}
+		}
+	}()
 	select {
 	case l.running <- struct{}{}:
 		defer func() { <-l.running }()
@@ -167,7 +177,7 @@ func (c *Core) run(ctx context.Context, l *lane, question func(context.Context) 
 		return Result{Answer: Unknown, Reason: ReasonLate}
 	}
 	v, err := question(ctx)
-	r := Result{Answer: No, Reason: v.Reason, Account: v.Account, Session: v.Session, Credential: v.Credential}
+	r = Result{Answer: No, Reason: v.Reason, Account: v.Account, Session: v.Session, Credential: v.Credential}
 	switch {
 	case err != nil:
 		c.log.WarnContext(ctx, "backend: cannot tell now", "error", err)

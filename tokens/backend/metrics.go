@@ -13,6 +13,7 @@ type metrics struct {
 	answers *prometheus.CounterVec   // front, op, answer
 	seconds *prometheus.HistogramVec // front, op
 	waiting prometheus.Gauge
+	panics  prometheus.Counter
 
 	throttled *prometheus.CounterVec // front
 }
@@ -28,6 +29,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			[]string{"front", "op"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "trunkline_backend_waiting", Help: "Questions that are being answered now."}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "trunkline_backend_panics_total", Help: "Questions that ended in a panic: bugs."}),
 		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "trunkline_backend_throttled_total", Help: "Passwords that were not looked at after too many wrong ones."},
 			[]string{"front"}),
@@ -36,7 +39,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.answers, m.seconds, m.waiting, m.throttled} {
+	for _, c := range []prometheus.Collector{m.answers, m.seconds, m.waiting, m.panics, m.throttled} {
 		errs = append(errs, reg.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {
