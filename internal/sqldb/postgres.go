@@ -76,10 +76,10 @@ func openPostgres(ctx context.Context, rawURL, name, schema string, migrations [
 // postgresConfig reads a URL. listens is false if it says listen=off.
 func postgresConfig(rawURL string) (cfg *pgx.ConnConfig, listens bool, err error) {
 	u, err := url.Parse(rawURL)
-	if err != nil || u.Fragment != "" || u.Opaque != "" || strings.ContainsAny(u.Host, "/@?#") {
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Fragment != "" || strings.ContainsAny(u.Host, "/@?#") {
 		return nil, false, errPostgresURL
 	}
-	if name := strings.TrimPrefix(u.Path, "/"); name == "" || strings.ContainsAny(name, "/@:") {
+	if name, ok := strings.CutPrefix(u.Path, "/"); !ok || name == "" || strings.ContainsAny(name, "/@:") {
 		return nil, false, errPostgresURL
 	}
 	q, err := url.ParseQuery(u.RawQuery)
@@ -95,6 +95,7 @@ func postgresConfig(rawURL string) (cfg *pgx.ConnConfig, listens bool, err error
 	}
 	q.Del("listen")
 	u.RawQuery = q.Encode()
+	u.OmitHost = false // "postgres:/x" would not be a URL to pgx
 	if cfg, err = parsePostgres(u); err != nil {
 		return nil, false, err
 	}
@@ -224,9 +225,6 @@ func (s postgresSchema) mark(ctx context.Context, version int) error {
 // same care for the URL as Open but without touching anything: it does not even
 // connect. It works through PgBouncer, too.
 func Foreign(rawURL string) (*sql.DB, error) {
-	if dialect, err := dialectOf(rawURL); err != nil || dialect != Postgres {
-		return nil, errPostgresURL
-	}
 	cfg, _, err := postgresConfig(rawURL)
 	if err != nil {
 		return nil, err
