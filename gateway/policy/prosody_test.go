@@ -221,7 +221,7 @@ func requireOnPurpose(t *testing.T, e integration.Element, after string) {
 	case "message":
 		require.NotEqual(t, "error", e.Attrs["type"], "after %s: %s", after, e.XML)
 		require.True(t, e.Has("<body>") || e.Has("<thread>"), "after %s: %s", after, e.XML)
-		for _, sign := range []string{"chatstates", "'urn:xmpp:receipts' id", "displayed", "rtt", "x:event", "ringing"} {
+		for _, sign := range []string{"chatstates", "'urn:xmpp:receipts' id", "<displayed", "<rtt", "x:event", "<ringing"} {
 			require.False(t, e.Has(sign), "after %s: %s", after, e.XML)
 		}
 	case "iq":
