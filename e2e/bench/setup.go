@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/trunkline-chat/trunkline/e2e/stack"
 	"github.com/trunkline-chat/trunkline/internal/config"
 	"github.com/trunkline-chat/trunkline/internal/integration"
 	"github.com/trunkline-chat/trunkline/internal/sqldb"
@@ -60,7 +56,7 @@ func start(ctx context.Context, o options) (s *setup, err error) {
 	if err := s.openDatabase(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if err := s.startTrunkline(ctx, o.binary, filepath.Join(dir, "trunkline.toml"), private+"/readyz"); err != nil {
+	if err := s.startTrunkline(ctx, o.binary, dir, private+"/readyz"); err != nil {
 		return nil, err
 	}
 	return s, s.startProsody(ctx, o, dir, cfg, private, ports[2])
@@ -147,49 +143,18 @@ func (s *setup) openDatabase(ctx context.Context, cfg *config.Config) error {
 	return err
 }
 
-func (s *setup) startTrunkline(ctx context.Context, binary, path, ready string) error {
-	var log bytes.Buffer
-	cmd := exec.Command(binary, "serve", "--config", path)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
+func (s *setup) startTrunkline(ctx context.Context, binary, dir, ready string) error {
+	t, err := stack.NewTrunkline(binary, filepath.Join(dir, "trunkline.toml"), ready, filepath.Join(dir, "trunkline.log"))
+	if err != nil {
 		return err
 	}
-	ended := make(chan struct{})
-	go func() { // ended by the process, joined by close
-		_ = cmd.Wait()
-		close(ended)
-	}()
 	s.closes = append(s.closes, func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		<-ended
-		if text := strings.TrimSpace(log.String()); text != "" {
+		t.Close()
+		if text := strings.TrimSpace(t.Log()); text != "" {
 			fmt.Fprintln(os.Stderr, text)
 		}
 	})
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, ready, nil)
-		if err != nil {
-			return err
-		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-ended:
-			return errors.New("trunkline ended at start")
-		case <-ctx.Done():
-			return errors.New("trunkline does not become ready")
-		case <-tick.C:
-		}
-	}
+	return t.Start(ctx)
 }
 
 // close ends everything, the last that started first.

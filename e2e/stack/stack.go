@@ -178,14 +178,11 @@ func (s *Stack) startTrunkline(ctx context.Context, o Options, p ports, m instan
 	if err := os.WriteFile(config, []byte(configuration(o.Dir, p, s.secrets, m, o.Front)), 0o600); err != nil {
 		return fmt.Errorf("stack: %w", err)
 	}
-	log, err := os.OpenFile(filepath.Join(o.Dir, "trunkline.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
+	t, err := NewTrunkline(o.Binary, config, "http://"+loopback(p.Private)+"/healthz", filepath.Join(o.Dir, "trunkline.log"))
 	if err != nil {
-		return fmt.Errorf("stack: %w", err)
+		return err
 	}
-	s.Trunkline = &Trunkline{
-		binary: o.Binary, config: config, log: log,
-		health: "http://" + loopback(p.Private) + "/healthz",
-	}
+	s.Trunkline = t
 	return s.Trunkline.Start(ctx)
 }
 
@@ -193,8 +190,7 @@ func (s *Stack) startTrunkline(ctx context.Context, o Options, p ports, m instan
 // first, so that its streams end properly, then Prosody, then the stand-in.
 func (s *Stack) Close() {
 	if s.Trunkline != nil {
-		s.Trunkline.Stop()
-		s.Trunkline.log.Close()
+		s.Trunkline.Close()
 	}
 	if s.Front != nil {
 		s.Front.Close()

@@ -27,6 +27,23 @@ type Trunkline struct {
 	done chan struct{}
 }
 
+// NewTrunkline prepares a process with this binary and configuration; Start
+// starts it. It is ready when the address health answers 200, and what it writes
+// goes into the file log, which is emptied first. Call Close in the end.
+func NewTrunkline(binary, config, health, log string) (*Trunkline, error) {
+	file, err := os.OpenFile(log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("stack: %w", err)
+	}
+	return &Trunkline{binary: binary, config: config, health: health, log: file}, nil
+}
+
+// Close stops the process. Its log can still be read.
+func (t *Trunkline) Close() {
+	t.Stop()
+	t.log.Close()
+}
+
 // Start starts the process and returns when it answers, or with what it wrote
 // to its log when it did not.
 func (t *Trunkline) Start(ctx context.Context) error {
