@@ -22,6 +22,7 @@ func TestSlowBodies(t *testing.T) {
 	for _, route := range []string{"PUT /api/v1/consent", "POST /api/v1/imports", "POST /hooks/mastodon"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
 		require.NoError(t, err)
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second))) // so that it fails and does not hang
 		method, path, _ := strings.Cut(route, " ")
 		_, err = io.WriteString(conn, method+" "+path+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
 			"Cookie: trunkline_session="+alice.cookie("session")+"\r\nContent-Length: 100\r\n\r\n{")
@@ -55,4 +56,12 @@ func TestBodiesInTimeLeaveTheConnectionAlone(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 		<-time.After(w.s.pace.body * 3 / 2)
 	}
+}
+
+// The same while a handler works: its request is not given up.
+func TestBodiesInTimeLeaveTheHandlerAlone(t *testing.T) {
+	w, k := deviceWorld(t)
+	alice := w.in("alice")
+	k.during = func() { <-time.After(w.s.pace.body * 3 / 2) }
+	assert.Equal(t, http.StatusCreated, alice.do("POST", "/api/v1/devices", `{"name":"Phone","service":"xmpp"}`).status)
 }
