@@ -231,7 +231,22 @@ func (s *stream) lookup(p plain) (failure string) {
 		s.finish(endAccountFull)
 		return "temporary-auth-failure"
 	}
-	c := policy.Consent{}
+	// What was revoked between the first look and the binding has found no stream,
+	// and not every XMPP server asks about a password again.
+	switch _, _, now, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, string(p.secret)); {
+	case err != nil:
+		s.log.Warn("gateway: credentials cannot be looked up", "error", err)
+		return "temporary-auth-failure"
+	case !ok || now != credential:
+		return "not-authorized"
+	}
+	return s.judged(ctx, p, account)
+}
+
+// judged gives a stream that is bound its policy, with the consent in force.
+func (s *stream) judged(ctx context.Context, p plain, account string) (failure string) {
+	var c policy.Consent
+	var err error
 	c.Presence, c.Typing, c.Receipts, err = s.g.cfg.Consents.Consent(ctx, account)
 	if err != nil {
 		s.log.Warn("gateway: consent cannot be read", "account", account, "error", err)

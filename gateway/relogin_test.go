@@ -42,3 +42,23 @@ func TestConsentBelongsToItsAccount(t *testing.T) {
 	s.setConsent("id-bob", shown)
 	require.Equal(t, shown, s.policy.Consent())
 }
+
+// fleeting is a credential that is revoked as soon as it was looked up.
+type fleeting struct{ looks int }
+
+func (f *fleeting) Lookup(context.Context, string, string) (account, session, credential string, ok bool, err error) {
+	f.looks++
+	return "id-alice", "s", "c", f.looks == 1, nil
+}
+
+// TestRevokedWhileItLogsIn: the revocation was followed before the stream was
+// bound to the credential, so nothing closed it. An XMPP server that verifies
+// tokens by itself would let it in.
+func TestRevokedWhileItLogsIn(t *testing.T) {
+	g, err := New(Config{
+		Domain: "social.example", Upstream: Upstream{Address: "127.0.0.1:1", TLS: TLSPlain}, Credentials: &fleeting{}, Consents: people{},
+	})
+	require.NoError(t, err)
+	s := g.newStream(httptest.NewRequest("GET", "/", strings.NewReader("")))
+	require.Equal(t, "not-authorized", s.lookup(plain{"alice", []byte("x")}))
+}
