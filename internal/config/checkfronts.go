@@ -58,8 +58,12 @@ func (r *reader) checkEjabberd(c *Config) {
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		r.mistake("ejabberd.api_url", "is not encrypted", "use https://; http:// is for this machine's own addresses only")
 	}
-	if user, domain, ok := strings.Cut(e.APIUser, "@"); !ok || user == "" || domain == "" {
-		r.mistake("ejabberd.api_user", "is not an address", `write "trunkline@example.org"`)
+	switch user, domain, ok := strings.Cut(e.APIUser, "@"); {
+	case !ok || user == "" || domain == "":
+		r.mistake("ejabberd.api_user", "is not an address", `write "trunkline@localhost"`)
+	case strings.EqualFold(domain, c.XMPP.Domain):
+		r.mistake("ejabberd.api_user", "is on the chat domain, where whoever has that name at Mastodon would have its rights",
+			`make it on a host of its own, such as "trunkline@localhost"; see docs/ejabberd.md`)
 	}
 }
 

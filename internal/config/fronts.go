@@ -9,7 +9,7 @@ type Standing struct {
 // Ejabberd is the section [ejabberd].
 type Ejabberd struct {
 	APIURL  string `toml:"api_url" default:"''" example:"'http://127.0.0.1:5280/api'" doc:"The address of mod_http_api. Empty: nobody is kicked from ejabberd."`
-	APIUser string `toml:"api_user" default:"''" example:"'trunkline@example.org'" doc:"The account that may call kick_session, kick_user and user_resources; its password is secrets.ejabberd_password."`
+	APIUser string `toml:"api_user" default:"''" example:"'trunkline@localhost'" doc:"The account that may call kick_session and user_resources; its password is secrets.ejabberd_password. It must not be on the chat domain, where somebody at Mastodon may have or take its name."`
 }
 
 // OAuth is the section [oauth].

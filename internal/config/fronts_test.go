@@ -45,6 +45,15 @@ func TestEveryMistakeOfAFrontIsNamedByItsKey(t *testing.T) {
 	}
 }
 
+func TestWhoMayKick(t *testing.T) {
+	for user, right := range map[string]bool{"trunkline@localhost": true, "trunkline@Example.org": false, "trunkline": false} {
+		text := strings.Replace(with("ejabberd", fmt.Sprintf("api_url = \"http://127.0.0.1:5280/api\"\napi_user = %q", user)),
+			"[secrets]\n", "[secrets]\nejabberd_password = \"a password\"\n", 1)
+		_, err := parse(t, text)
+		assert.Equal(t, right, err == nil, "%s: %v", user, err)
+	}
+}
+
 func TestPrivateListenerForOtherMachines(t *testing.T) {
 	const everywhere = "private_listen = \"0.0.0.0:8081\"\n"
 	for lines, right := range map[string]bool{
