@@ -50,6 +50,7 @@ func TestWhoMayNotIsRefused(t *testing.T) {
 		"moved": {`accounts SET moved_to_account_id = (SELECT id FROM accounts WHERE username = 'other')`,
 			`accounts SET moved_to_account_id = NULL`, ReasonMoved},
 		"remote":        {`accounts SET domain = 'elsewhere.example'`, `accounts SET domain = NULL`, ReasonUnknownUser},
+		"odd domain":    {`accounts SET domain = ''`, `accounts SET domain = NULL`, ReasonUnknownUser},
 		"by other ways": {`users SET encrypted_password = ''`, `users SET encrypted_password = ` + quick, ReasonNoPassword},
 		"one-time code": {`users SET otp_required_for_login = true`, `users SET otp_required_for_login = false`, ReasonSecondFactor},
 	} {
@@ -169,6 +170,16 @@ func TestTheAdminsBlockCounts(t *testing.T) {
 	ok, _, err := f.Check(t.Context(), "alice", password)
 	assert.ErrorIs(t, err, trouble)
 	assert.False(t, ok)
+}
+
+// Whatever a comparison says that was made for its cost alone, it opens nothing.
+func TestNobodysHashOpensNothing(t *testing.T) {
+	f := newFixture(t)
+	f.add("sso")
+	f.exec(`UPDATE users SET encrypted_password = ''`)
+	f.compare = func(_, _ []byte) error { return nil }
+	assert.Equal(t, ReasonUnknownUser, f.reason("nobody", password))
+	assert.Equal(t, ReasonNoPassword, f.reason("sso", password))
 }
 
 // Two compare; who comes besides waits, and gives up when it may not any more.
