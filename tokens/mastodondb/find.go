@@ -34,13 +34,13 @@ const preparation = `SELECT
 func (c *Checker) find(ctx context.Context, username string) (p person, err error) {
 	tx, err := c.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return person{}, fmt.Errorf("Mastodon's database: %w", err)
+		return person{}, fmt.Errorf("asking Mastodon's database: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // nothing was written
 	var has newer
 	var newest string
 	if err := tx.QueryRowContext(ctx, preparation).Scan(&has.requestedDeletion, &has.require2FA, &newest); err != nil {
-		return person{}, fmt.Errorf("Mastodon's database: %w", err)
+		return person{}, fmt.Errorf("asking Mastodon's database: %w", err)
 	}
 	p.cost = costOf(newest)
 	var unconfirmed, disabled, suspended, moved, deleted, second bool
@@ -50,7 +50,7 @@ func (c *Checker) find(ctx context.Context, username string) (p person, err erro
 	case errors.Is(err, sql.ErrNoRows):
 		return p, nil
 	case err != nil:
-		return person{}, fmt.Errorf("Mastodon's database: %w", err)
+		return person{}, fmt.Errorf("asking Mastodon's database: %w", err)
 	}
 	p.exists = true
 	switch { // Mastodon's own User#functional?, the gravest first

@@ -219,7 +219,7 @@ func TestMastodonsDatabaseIsAway(t *testing.T) {
 	require.NoError(t, err, "Trunkline starts without it")
 	defer c.Close()
 	ok, _, err := c.Check(t.Context(), "alice", password)
-	require.ErrorContains(t, err, "mastodondb: Mastodon's database")
+	require.ErrorContains(t, err, "mastodondb: asking Mastodon's database")
 	require.False(t, ok)
 	require.NotContains(t, err.Error(), "hunter2")
 	for _, rawURL := range []string{"", "sqlite:/x", "postgres://reader:hunter2zwei#@h/x"} {
