@@ -96,29 +96,9 @@ func (s *Server) limitBody(w http.ResponseWriter, r *http.Request, limit int64) 
 	if r.ContentLength == 0 {
 		return
 	}
-	control := http.NewResponseController(w)
-	if err := control.SetReadDeadline(time.Now().Add(s.pace.body)); err != nil {
-		return // no connection that has deadlines
-	}
-	r.Body = &timedBody{ReadCloser: r.Body, control: control}
-}
-
-// timedBody lifts the read deadline at its end: what comes then may last, and the
-// end of the connection must be noticed meanwhile.
-type timedBody struct {
-	io.ReadCloser
-	control *http.ResponseController
-}
-
-// Read is for io.Reader.
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		if clear := b.control.SetReadDeadline(time.Time{}); clear != nil {
-			return n, clear
-		}
-	}
-	return n, err
+	// net/http lifts the deadline at the body's end: what comes then may last. An
+	// error means that this is no connection that has deadlines.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.pace.body))
 }
 
 // page serves routes for people: their errors are plain text.
