@@ -90,6 +90,19 @@ type Config struct {
 	// WebhookSecret is what Mastodon signs its webhooks with; empty: there are none.
 	WebhookSecret []byte
 
+	// OnUnknownBad is told when a webhook says that a person who has never signed in
+	// here is not welcome any more: a front may have let them in with their Mastodon
+	// password. username is their name at the instance in lower case, reason the code
+	// that people of that standing are told, such as "account_suspended". It must end
+	// what is open under that name before it returns; an error makes Mastodon send
+	// the webhook again. May be called more than once for the same news. nil: ignored.
+	OnUnknownBad func(ctx context.Context, username, reason string) error
+
+	// Recorder is told, after it was committed, that Mastodon's word on an account
+	// has changed: op is "standing", outcome the word of accounts.standing, reason who
+	// said so, "webhook", "check" or "login". It must not block. May be nil.
+	Recorder func(op, username, account, outcome, reason string)
+
 	Metrics prometheus.Registerer // may be nil
 
 	// ClientAddr finds the person's address behind trusted proxies, for instances

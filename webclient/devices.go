@@ -31,6 +31,12 @@ var (
 	ErrBadDeviceName  = errors.New("webclient: not a name for a device")
 	ErrBadService     = errors.New("webclient: no such service")
 	ErrTooManyDevices = errors.New("webclient: the account has too many device passwords")
+	// ErrCannotTell: Mastodon cannot be asked now whether the account is welcome.
+	ErrCannotTell = errors.New("webclient: it cannot be told now whether the account may be used")
+	// ErrSuspended: Mastodon refuses the account, for whatever reason.
+	ErrSuspended = errors.New("webclient: the instance does not let the account in")
+	// ErrBlocked: the admin here has blocked the account.
+	ErrBlocked = errors.New("webclient: the account is blocked")
 )
 
 // Device is a device password without its secret.
@@ -47,8 +53,8 @@ type Device struct {
 }
 
 // DeviceKeeper keeps device passwords. An error with a method RetryAfter()
-// time.Duration is a rate limit; others of note are ErrBadDeviceName, ErrBadService
-// and ErrTooManyDevices.
+// time.Duration is a rate limit; others of note are ErrBadDeviceName, ErrBadService,
+// ErrTooManyDevices, ErrCannotTell, ErrSuspended and ErrBlocked.
 type DeviceKeeper interface {
 	IssueDevice(ctx context.Context, account, service, name string) (d Device, secret string, err error)
 	Devices(ctx context.Context, account string) ([]Device, error) // live, newest first
@@ -158,7 +164,7 @@ func (s *Server) createDevice(w http.ResponseWriter, r *http.Request, l login) e
 	}
 	d, secret, err := s.cfg.Devices.IssueDevice(ctx, l.account, body.Service, name)
 	if err != nil {
-		return deviceError(err)
+		return s.deviceError(ctx, l.account, err)
 	}
 	// Whoever was signed out meanwhile will not see the answer, and must not leave
 	// a password behind that they never saw.
@@ -183,7 +189,7 @@ func deviceName(name string) bool {
 		!strings.ContainsFunc(name, unicode.IsControl)
 }
 
-func deviceError(err error) error {
+func (s *Server) deviceError(ctx context.Context, account string, err error) error {
 	var limited interface{ RetryAfter() time.Duration }
 	switch {
 	case errors.Is(err, ErrBadDeviceName):
@@ -192,6 +198,16 @@ func deviceError(err error) error {
 		return errDeviceService
 	case errors.Is(err, ErrTooManyDevices):
 		return errDeviceLimit
+	case errors.Is(err, ErrCannotTell):
+		return s.refusal(standing{}, &cannotTell{err})
+	case errors.Is(err, ErrBlocked):
+		return s.refusal(standing{blocked: true}, nil)
+	case errors.Is(err, ErrSuspended):
+		st, err := s.readStanding(ctx, account)
+		if err == nil && !st.refused { // it has changed again meanwhile
+			st = standing{now: standingSuspended, refused: true}
+		}
+		return s.refusal(st, err)
 	case errors.As(err, &limited):
 		return tooManyAtOnce(limited.RetryAfter())
 	}
