@@ -47,7 +47,7 @@ func (n *node) newCore() (err error) {
 		Verifier: verifier{n.tokens}, Recorder: recorder{n.audit}, Domain: n.cfg.XMPP.Domain, Log: n.log, Metrics: n.metrics,
 	}
 	if url := n.cfg.Secrets.MastodonDBURL; !url.IsZero() {
-		n.mastodonDB, err = mastodondb.New(mastodondb.Config{URL: url.Reveal(), Blocked: n.blocked})
+		n.mastodonDB, err = mastodondb.New(mastodondb.Config{URL: url.Reveal(), Refused: n.refused})
 		if err != nil {
 			return fmt.Errorf("secrets.mastodon_db_url: %w", err)
 		}

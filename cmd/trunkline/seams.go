@@ -79,18 +79,21 @@ func (f feed) Feed(ctx context.Context, after int64, limit int) (ended []backend
 	return ended, last, err
 }
 
-// recheck asks Mastodon, through the web side, which holds its tokens. An admin's
-// command that has no web side takes the last word that is known.
+// errNotAsked is what an admin's command that has no web side says of Mastodon:
+// what hangs on its word now is refused, not let pass.
+var errNotAsked = errors.New("this command does not ask Mastodon")
+
+// recheck asks Mastodon, through the web side, which holds its tokens.
 func (n *node) recheck(ctx context.Context, account string) error {
 	if n.web == nil {
-		return nil
+		return errNotAsked
 	}
 	return n.web.Recheck(ctx, account)
 }
 
 func (n *node) lookupName(ctx context.Context, username string) (bool, error) {
 	if n.web == nil {
-		return false, nil
+		return false, errNotAsked
 	}
 	return n.web.LookupName(ctx, username)
 }
@@ -106,10 +109,19 @@ func (n *node) gatewayResources(username string) []string {
 	return n.gateway.Resources(a.ID)
 }
 
-// blocked says whether this server's admin suspended a person.
-func (n *node) blocked(ctx context.Context, username string) (bool, error) {
-	a, found, err := n.tokens.AccountNamed(ctx, username)
-	return found && !a.Blocked.IsZero(), err
+// refused says whether a person whom Mastodon's database lets in stays out: they
+// are blocked or suspended here, or name and account do not belong together. A
+// name that came back under another id must not open the chat of its former owner.
+func (n *node) refused(ctx context.Context, username, id string) (bool, error) {
+	named, found, err := n.tokens.AccountNamed(ctx, username)
+	switch {
+	case err != nil:
+		return false, err
+	case found:
+		return named.ID != id || !named.Blocked.IsZero() || !named.Suspended.IsZero(), nil
+	}
+	_, renamed, err := n.tokens.AccountByID(ctx, id)
+	return renamed, err
 }
 
 // access makes and knows access tokens for the OAuth front.

@@ -14,6 +14,7 @@ import (
 // person is what Mastodon's database knows of a name.
 type person struct {
 	exists   bool
+	id       string // of the account
 	hash     string // "" for who signs in elsewhere
 	standing string // ReasonOK or why not
 	cost     int    // of the newest password, whosever it is
@@ -45,7 +46,7 @@ func (c *Checker) find(ctx context.Context, username string) (p person, err erro
 	p.cost = costOf(newest)
 	var unconfirmed, disabled, suspended, moved, deleted, second bool
 	err = tx.QueryRowContext(ctx, query(has), username).
-		Scan(&p.hash, &unconfirmed, &disabled, &suspended, &moved, &deleted, &second)
+		Scan(&p.id, &p.hash, &unconfirmed, &disabled, &suspended, &moved, &deleted, &second)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return p, nil
@@ -83,7 +84,7 @@ func query(has newer) string {
 	if has.require2FA {
 		demanded = "EXISTS (SELECT 1 FROM user_roles r WHERE r.id = coalesce(u.role_id, -99) AND r.require_2fa)"
 	}
-	return `SELECT u.encrypted_password,
+	return `SELECT a.id::text, u.encrypted_password,
 			u.confirmed_at IS NULL OR NOT u.approved,
 			u.disabled OR a.memorial,
 			a.suspended_at IS NOT NULL,

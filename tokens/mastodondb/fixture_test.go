@@ -85,6 +85,14 @@ func (f *fixture) add(username string) {
 		SELECT ` + literal(username+"@example.org") + `, now(), now(), ` + quick + `, now(), id FROM a`)
 }
 
+// id is the local account's of this name.
+func (f *fixture) id(username string) (id string) {
+	f.t.Helper()
+	require.NoError(f.t, f.admin.QueryRowContext(f.t.Context(),
+		`SELECT id::text FROM accounts WHERE username = $1 AND domain IS NULL`, username).Scan(&id))
+	return id
+}
+
 // check is the answer, which must be one.
 func (f *fixture) check(username, password string) (ok bool, reason string) {
 	f.t.Helper()

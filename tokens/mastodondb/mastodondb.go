@@ -22,7 +22,7 @@ const (
 	ReasonWrongPassword = "wrong_password"
 	ReasonNoPassword    = "no_password"   // signs in elsewhere (LDAP, SAML, OpenID Connect)
 	ReasonSecondFactor  = "second_factor" // has one, or must have one
-	ReasonBlocked       = "blocked"       // by the admin of Trunkline
+	ReasonRefused       = "refused"       // by Config.Refused
 	ReasonUnconfirmed   = "unconfirmed"   // or not approved yet
 	ReasonDisabled      = "disabled"      // or memorial
 	ReasonSuspended     = "suspended"
@@ -54,15 +54,17 @@ type Config struct {
 	// RoleSQL makes. PgBouncer in between is fine.
 	URL string
 
-	// Blocked says whether the admin of Trunkline has blocked this person. nil:
-	// nobody is.
-	Blocked func(ctx context.Context, username string) (bool, error)
+	// Refused says whether Trunkline refuses what Mastodon would let in: the name,
+	// in lower case, with the id of its account. A name that was given away and
+	// came back is another account's, and the chat of that name is not theirs. nil:
+	// nobody is refused.
+	Refused func(ctx context.Context, username, id string) (bool, error)
 }
 
 // Checker asks Mastodon's database. Any goroutine may call any method.
 type Checker struct {
 	db      *sql.DB
-	blocked func(ctx context.Context, username string) (bool, error)
+	refused func(ctx context.Context, username, id string) (bool, error)
 	turns   chan struct{}
 	compare func(hash, password []byte) error
 }
@@ -76,11 +78,11 @@ func New(cfg Config) (*Checker, error) {
 	}
 	db.SetMaxOpenConns(atOnce)
 	db.SetMaxIdleConns(atOnce)
-	if cfg.Blocked == nil {
-		cfg.Blocked = func(context.Context, string) (bool, error) { return false, nil }
+	if cfg.Refused == nil {
+		cfg.Refused = func(context.Context, string, string) (bool, error) { return false, nil }
 	}
 	return &Checker{
-		db: db, blocked: cfg.Blocked, turns: make(chan struct{}, atOnce), compare: bcrypt.CompareHashAndPassword,
+		db: db, refused: cfg.Refused, turns: make(chan struct{}, atOnce), compare: bcrypt.CompareHashAndPassword,
 	}, nil
 }
 
@@ -115,12 +117,12 @@ func (c *Checker) Check(ctx context.Context, username, password string) (ok bool
 	if err != nil || reason != ReasonOK {
 		return false, reason, err
 	}
-	blocked, err := c.blocked(ctx, username)
+	refused, err := c.refused(ctx, username, p.id)
 	switch {
 	case err != nil:
 		return false, "", fmt.Errorf("mastodondb: %w", err)
-	case blocked:
-		return false, ReasonBlocked, nil
+	case refused:
+		return false, ReasonRefused, nil
 	}
 	return true, ReasonOK, nil
 }

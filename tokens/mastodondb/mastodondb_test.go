@@ -151,20 +151,20 @@ func TestUnknownKindsOfHashesCannotBeTold(t *testing.T) {
 	}
 }
 
-func TestTheAdminsBlockCounts(t *testing.T) {
+func TestTrunklinesRefusalCounts(t *testing.T) {
 	f := newFixture(t)
 	f.add("Alice")
-	var asked string
-	var blocked bool
+	var asked []string
+	var refused bool
 	var trouble error
-	f.blocked = func(_ context.Context, name string) (bool, error) {
-		asked = name
-		return blocked, trouble
+	f.refused = func(_ context.Context, name, id string) (bool, error) {
+		asked = []string{name, id}
+		return refused, trouble
 	}
 	assert.Equal(t, ReasonOK, f.reason("ALICE", password))
-	assert.Equal(t, "alice", asked)
-	blocked = true
-	assert.Equal(t, ReasonBlocked, f.reason("alice", password))
+	assert.Equal(t, []string{"alice", f.id("Alice")}, asked)
+	refused = true
+	assert.Equal(t, ReasonRefused, f.reason("alice", password))
 	assert.Equal(t, ReasonWrongPassword, f.reason("alice", "wrong"))
 	trouble = errors.New("our database is away")
 	ok, _, err := f.Check(t.Context(), "alice", password)
@@ -172,14 +172,17 @@ func TestTheAdminsBlockCounts(t *testing.T) {
 	assert.False(t, ok)
 }
 
-// Whatever a comparison says that was made for its cost alone, it opens nothing.
-func TestNobodysHashOpensNothing(t *testing.T) {
+// An account was deleted and somebody else took its name: it is told by the id.
+func TestANameThatCameBackIsAnotherAccount(t *testing.T) {
 	f := newFixture(t)
-	f.add("sso")
-	f.exec(`UPDATE users SET encrypted_password = ''`)
-	f.compare = func(_, _ []byte) error { return nil }
-	assert.Equal(t, ReasonUnknownUser, f.reason("nobody", password))
-	assert.Equal(t, ReasonNoPassword, f.reason("sso", password))
+	f.add("alice")
+	owner := f.id("alice")
+	f.refused = func(_ context.Context, _, id string) (bool, error) { return id != owner, nil }
+	require.Equal(t, ReasonOK, f.reason("alice", password))
+	f.exec(`DELETE FROM users; DELETE FROM accounts WHERE username = 'alice'`)
+	f.add("alice")
+	require.NotEqual(t, owner, f.id("alice"))
+	require.Equal(t, ReasonRefused, f.reason("alice", password))
 }
 
 // Two compare; who comes besides waits, and gives up when it may not any more.
