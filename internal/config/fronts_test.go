@@ -136,6 +136,9 @@ func TestStoreURLWithItsPassword(t *testing.T) {
 
 	c, err = parse(t, with("store", `url = "postgres://trunkline@db.example.org/chat"`))
 	require.NoError(t, err)
+	assert.Empty(t, c.Warnings)
+	c, err = parse(t, with("store", `url = "postgres://trunkline@db.example.org/chat?sslmode=require"`))
+	require.NoError(t, err)
 	require.Len(t, c.Warnings, 1)
 	assert.Contains(t, c.Warnings[0].Error(), "sslmode=verify-full")
 }

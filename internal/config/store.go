@@ -61,8 +61,9 @@ func (r *reader) checkPostgres(c *Config) {
 		host = socket
 	}
 	mode := u.Query().Get("sslmode")
-	if host != "" && !strings.HasPrefix(host, "/") && !isLoopback(host) && mode != "verify-full" && mode != "verify-ca" {
-		r.warn(key, "does not make sure that the database is the right one", "add ?sslmode=verify-full")
+	// Without the word the server's certificate is verified.
+	if host != "" && !strings.HasPrefix(host, "/") && !isLoopback(host) && mode != "" && mode != "verify-full" && mode != "verify-ca" {
+		r.warn(key, "does not make sure that the database is the right one (sslmode="+mode+")", "remove the word, or write sslmode=verify-full")
 	}
 }
 

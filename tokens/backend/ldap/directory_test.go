@@ -55,7 +55,7 @@ func (b *beside) ejabberdBeside(order string) *integration.Ejabberd {
 	_, password := b.slapd.Reader()
 	return b.ejabberd("ejabberd-directory.yml",
 		"auth_method: [ldap, external]", "auth_method: ["+order+"]",
-		"/usr/bin/trunkline extauth", program+" extauth --url "+b.private.URL+"/extauth",
+		"/usr/local/bin/trunkline extauth", program+" extauth --url "+b.private.URL+"/extauth",
 		"/etc/ejabberd/trunkline.secret", b.secret,
 		"ldap_port: 389\n", "ldap_port: "+port(b.slapd.Addr())+"\n",
 		"THE-READERS-PASSWORD", password)

@@ -10,6 +10,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   account_disabled: "This account is disabled on Mastodon, so it cannot chat.",
   account_suspended: "This account is suspended on Mastodon, so it cannot chat.",
   account_blocked: "Your chat account was suspended by this server's admins.",
+  account_deleted: "This account was deleted on Mastodon, so it cannot chat.",
   account_moved: "This account has moved. Log in with the new one.",
   account_unconfirmed: "Confirm your e-mail address on Mastodon first, then log in again.",
   mastodon_down: "Mastodon does not answer right now. Please try again in a few minutes.",

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Api, type Json } from "../src/api.ts";
-import { type Login, loginOf, readListing, readMade, wrongName } from "../src/devices/devices.ts";
+import { lastly, type Login, loginOf, readListing, readMade, wrongName } from "../src/devices/devices.ts";
 import { Keeper, type State } from "../src/devices/keeper.ts";
 import { filled, guess, guides, stepsFor } from "../src/views/devices/guides.ts";
 import { ago, lastUse } from "../src/views/devices/words.ts";
@@ -248,6 +248,8 @@ describe("what is said of a device", () => {
     assert.equal(lastUse({ ...d, lastUsedFrom: "", lastUsedBy: "a door of tomorrow" }, now), "Last used 3 days ago");
     assert.equal(lastUse({ ...d, lastUsedAt: 0 }, now), "Never used");
     assert.equal(lastUse({ ...d, lastUsedAt: 0, service: "sip" }, now), "When a phone was last used is not known");
+    assert.match(lastly(d), /signed out within seconds/);
+    assert.match(lastly({ ...d, service: "sip" }), /five minutes/);
   });
   it("has a guide for every app of the list, with nothing left to fill in", () => {
     const values: Login = { address: "ADDRESS", user: "USER", login: "LOGIN", server: "SERVER" };

@@ -120,3 +120,10 @@ export function readMade(json: Json): Made | null {
   if (!device || !secret) return null;
   return { device: { ...device, login: str(json["login"]) || device.login }, secret, server: str(json["server"]), qr: readQr(json["qr"]) };
 }
+
+/** What happens to whoever uses a password that is removed. A phone's registration cannot be ended, it runs out. */
+export function lastly({ service }: Device): string {
+  return service === "sip"
+    ? "The phone cannot sign in again, but may still ring for up to five minutes."
+    : "Whatever uses this password is signed out within seconds.";
+}

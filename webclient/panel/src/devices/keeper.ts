@@ -6,7 +6,7 @@
  * Nothing here throws or knows a view; what goes wrong is told in the state.
  */
 import type { Ask, Failure } from "../api.ts";
-import { type Listing, type Made, readListing, readMade, type Service, wrongName } from "./devices.ts";
+import { lastly, type Listing, type Made, readListing, readMade, type Service, wrongName } from "./devices.ts";
 
 /** Something that did not work, as a sentence. */
 export interface Trouble {
@@ -128,7 +128,7 @@ export class Keeper {
     if (!r.ok && r.code !== "not_found") return this.#change({ busy: false, trouble: this.#trouble(r, UNSURE) });
     const now = this.#state.listing;
     this.#change({
-      busy: false, asked: "", said: `“${device.name}” is removed. Whatever used it is signed out within seconds.`,
+      busy: false, asked: "", said: `“${device.name}” is removed. ${lastly(device)}`,
       listing: now && { ...now, devices: now.devices.filter((d) => d.id !== id) },
     });
   };

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../icons.tsx";
 import { Empty, Name, Problem, ReasonButton, useNow } from "../parts.tsx";
 import { isolated, plural } from "../words.ts";
-import type { Device, Listing } from "../../devices/devices.ts";
+import { lastly, type Device, type Listing } from "../../devices/devices.ts";
 import type { Trouble } from "../../devices/keeper.ts";
 import { Sure } from "./sure.tsx";
 import { lastUse, made, serviceWords } from "./words.ts";
@@ -55,7 +55,7 @@ function Row({ device, now, asked, busy, trouble, offline, onAsk, onRemove }: Ro
         <Sure
           id={`sure-${device.id}`} yes="Remove" no="Keep" busy={busy} reason={offline ? "You are offline." : ""} onYes={onRemove} onNo={() => onAsk("")}
         >
-          Remove <Name>{named}</Name>? This cannot be undone. Whatever uses this password is signed out within seconds.
+          Remove <Name>{named}</Name>? This cannot be undone. {lastly(device)}
         </Sure>
       )}
       {open && trouble && <Problem>{trouble.text}</Problem>}
