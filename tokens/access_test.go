@@ -78,6 +78,7 @@ func TestAccessTokenDiesWithWhatItRestsOn(t *testing.T) {
 		},
 		"suspended": func(f *fixture, _ Device) { f.exec(`UPDATE accounts SET suspended_at = 1`) },
 		"blocked":   func(f *fixture, _ Device) { require.NoError(f.t, f.BlockAccount(f.t.Context(), "1", "spam")) },
+		"run out":   func(f *fixture, _ Device) { f.exec(`UPDATE credentials SET expires_at = $1`, f.clock.Now().UnixMilli()) },
 		"forgotten": func(f *fixture, _ Device) { f.exec(`DELETE FROM accounts WHERE id = '1'`) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,4 +90,21 @@ func TestAccessTokenDiesWithWhatItRestsOn(t *testing.T) {
 			require.Empty(t, f.access(token))
 		})
 	}
+}
+
+// A panel's password dies some seconds after its first use, and what was made of
+// it in that first use is enough for the question that follows at once.
+func TestAccessTokenOfATemporaryPasswordDiesWithIt(t *testing.T) {
+	f := newFixture(t, nil)
+	secret := f.issue()
+	token, expires, v, err := f.MintAccess(t.Context(), Attempt{Service: ServiceXMPP, Username: "alice", Secret: secret, Front: "oauth"})
+	require.NoError(t, err)
+	require.True(t, v.OK, v.Reason)
+	require.Equal(t, f.clock.Now().Add(AfterUse), expires)
+	require.Equal(t, "alice 1", f.access(token))
+	f.clock.advance(AfterUse - time.Millisecond)
+	require.Equal(t, "alice 1", f.access(token))
+	f.clock.advance(time.Millisecond)
+	require.Equal(t, ReasonExpired, f.ask("alice", secret))
+	require.Empty(t, f.access(token))
 }

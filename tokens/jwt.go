@@ -13,6 +13,11 @@ import (
 // server with the same key can verify without asking. We never do: a token of
 // ours is found by its hash like any other secret, and counts only while its row
 // does.
+//
+// Its jti is the credential's id, so that what the XMPP server logs of a token
+// and what our log and audit record say of a login can be put together. That
+// gives nothing away: an id is no secret, it stands in logs and lists, and nothing
+// can be had for it; and who reads it in a token holds the secret itself.
 func (s *Service) temporarySecret(username, id string, now, expires time.Time) (string, error) {
 	if len(s.jwtKey) == 0 {
 		return newSecret(s.rand, prefixTemporary)
