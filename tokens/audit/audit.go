@@ -3,7 +3,7 @@
 //
 // Promises: Record never blocks and never fails; what does not fit is counted
 // and told, in the log, in the metrics and as a row of its own. A row holds no
-// secret, and is deleted after Config.Retention, or before when there are more
+// secret, names nobody whose account was deleted before it was written, and is deleted after Config.Retention, or before when there are more
 // than Config.MaxRows. What was recorded is in the database within a second, and
 // before Run returns.
 //

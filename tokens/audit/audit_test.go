@@ -49,8 +49,37 @@ func (l *Log) rowsOf(t *testing.T, q Query) []Row {
 	return rows
 }
 
+// account lets "1" be somebody's.
+func account(t *testing.T, l *Log) {
+	t.Helper()
+	_, err := l.db.ExecContext(t.Context(), `INSERT INTO accounts (id, username, created_at, last_login_at) VALUES ('1', 'alice', 0, 0)`)
+	require.NoError(t, err)
+}
+
+// A person can be forgotten while rows about them wait.
+func TestWhoIsForgottenMeanwhileIsNotNamed(t *testing.T) {
+	in(t, nil, func(t *testing.T, l *Log) {
+		account(t, l)
+		known := Event{Front: "ldap", Op: "auth", Username: "alice", Account: "1", Address: "203.0.113.7", Outcome: "yes", Reason: "ok"}
+		stranger := Event{Front: "ldap", Op: "auth", Username: "alice", Address: "203.0.113.8", Outcome: "no", Reason: "unknown_secret"}
+		l.Record(known)
+		pass(time.Second)
+		require.Equal(t, "alice", l.rowsOf(t, Query{})[0].Username, "while there is an account")
+		l.Record(known)
+		l.Record(stranger)
+		_, err := l.db.ExecContext(t.Context(), `DELETE FROM accounts`)
+		require.NoError(t, err)
+		pass(time.Second)
+		rows := l.rowsOf(t, Query{})
+		require.Len(t, rows, 3)
+		require.Equal(t, stranger, rows[0].Event, "this is nobody's account")
+		require.Equal(t, Event{Front: "ldap", Op: "auth", Account: "1", Outcome: "yes", Reason: "ok"}, rows[1].Event)
+	})
+}
+
 func TestWhatIsRecordedIsKept(t *testing.T) {
 	in(t, nil, func(t *testing.T, l *Log) {
+		account(t, l)
 		alice := Event{
 			Front: "prosody", Caller: "chat1", Op: "auth", Username: "alice", Account: "1", Credential: "c",
 			Address: "203.0.113.7", Outcome: "yes", Reason: "ok",

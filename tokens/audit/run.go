@@ -94,11 +94,15 @@ func (l *Log) flush(ctx context.Context, batch []Row) []Row {
 	return batch[:0]
 }
 
+// insert writes rows. Who has been deleted since they were recorded, perhaps by
+// another process, stays deleted: of them neither name nor address is written.
 func (l *Log) insert(ctx context.Context, rows []Row) error {
 	err := l.db.Update(ctx, func(tx *sql.Tx) error {
 		insert, err := tx.PrepareContext(ctx, `INSERT INTO audit
 			(at, front, caller, op, username, account_id, credential_id, address, outcome, reason)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
+			VALUES ($1, $2, $3, $4,
+				CASE WHEN $6 = '' OR EXISTS (SELECT 1 FROM accounts WHERE id = $6) THEN $5 ELSE '' END, $6, $7,
+				CASE WHEN $6 = '' OR EXISTS (SELECT 1 FROM accounts WHERE id = $6) THEN $8 ELSE '' END, $9, $10)`)
 		if err != nil {
 			return err
 		}
