@@ -14,7 +14,8 @@ func accountCommand() command {
 		text: `  list      show everybody who has logged in
   show      show what is known of NAME, with their device passwords
   suspend   lock NAME out of chat, whatever Mastodon says: streams end within
-            seconds and every password is refused until they are restored
+            seconds and every password is refused until they are restored. A SIP
+            phone may ring for five minutes more
               --reason "…"   shown to the person
   restore   end that; the same device passwords work again
   forget    delete everything that is kept of NAME and print a receipt; they can

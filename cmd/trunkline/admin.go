@@ -37,7 +37,9 @@ func (c *call) asAdmin(path string, whole bool, do func(n *node) error) int {
 	recording.Go(func() error { return ended("audit", n.audit.Run(work)) })
 	err = do(n)
 	end()
-	if err = errors.Join(err, recording.Wait(), n.db.Close()); err != nil {
+	err = errors.Join(err, recording.Wait())
+	n.close()
+	if err != nil {
 		return c.failed(err)
 	}
 	return exitOK

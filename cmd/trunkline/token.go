@@ -24,7 +24,9 @@ People make theirs in the panel under "Apps & devices"; this is for admins.
               --service xmpp   a chat app (the default); sip: a SIP phone
   list      show those of NAME or of everybody
               --all            also those revoked in the last 30 days
-  revoke    end those with these IDs for ever; their streams end within seconds
+  revoke    end those with these IDs for ever. Chat apps are signed out within
+            seconds. A SIP phone is refused from then on, and what it is registered
+            for ends within five minutes
   purge     revoke those of chat apps that nobody has used for long. When phones
             were used is not known: they are left alone
               --older 90d      for how long (the default)

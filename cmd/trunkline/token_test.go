@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/trunkline-chat/trunkline/internal/sqldb"
 	"github.com/trunkline-chat/trunkline/tokens"
@@ -110,6 +111,28 @@ func TestTokenIssueAsksMastodon(t *testing.T) {
 	i.fail(exitFailed, "Mastodon at http://"+gone.Addr().String()+" cannot say now", "token", "issue", "alice", "--name", "x")
 }
 
+// A command that cannot ask Mastodon does not behave as if it had.
+func TestWhoCannotAskMastodonSaysSo(t *testing.T) {
+	i := newInstance(t, "")
+	i.exec(`UPDATE accounts SET standing_at = standing_at - 360000, trusted_until = 0`)
+	n, err := (&call{ctx: t.Context(), stderr: t.Output()}).adminNode(i.config(), false)
+	require.NoError(t, err)
+	defer n.close()
+	_, _, err = n.tokens.IssueDevice(t.Context(), "11", tokens.ServiceXMPP, "x")
+	require.ErrorIs(t, err, tokens.ErrStandingUnknown)
+	require.ErrorContains(t, err, "does not ask Mastodon")
+	_, err = n.tokens.Exists(t.Context(), "carol")
+	require.ErrorIs(t, err, errNotAsked)
+}
+
+// Mastodon's database is closed with the rest.
+func TestCommandsCloseWhatTheyOpened(t *testing.T) {
+	i := newInstance(t, "mastodon_db_url = \"postgres://trunkline@127.0.0.1:1/mastodon\"\n")
+	before := goleak.IgnoreCurrent()
+	i.run("token", "issue", "alice", "--name", "Phone")
+	require.NoError(t, goleak.Find(before))
+}
+
 // What admins did stands in the audit record, and no secret beside it.
 func TestAdminsAreRecorded(t *testing.T) {
 	i := newInstance(t, "")
@@ -206,6 +229,19 @@ func TestTokenListAndRevoke(t *testing.T) {
 	out, _ = i.run("token", "list", "--all")
 	require.Contains(t, out, id)
 	i.fail(exitFailed, "nobody called", "token", "list", "carol")
+}
+
+// A SIP server is told of nothing: whoever revokes a phone hears what that means.
+func TestRevokingAPhoneSaysWhenItEnds(t *testing.T) {
+	i := newInstance(t, "[sip]\nserver = \"sip.social.example\"\n")
+	for service, says := range map[string]string{
+		"xmpp": "is signed out within seconds", "sip": "refused from now on; it may ring until its registration ends, within five minutes",
+	} {
+		_, stderr := i.run("token", "issue", "alice", "--name", "Phone", "--service", service)
+		out, _ := i.run("token", "revoke", stderr[strings.LastIndex(stderr, " ")+1:len(stderr)-1])
+		require.Contains(t, out, says)
+		require.Equal(t, service == "xmpp", strings.Contains(out, "within seconds"))
+	}
 }
 
 func TestTokenPurge(t *testing.T) {

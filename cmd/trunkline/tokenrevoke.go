@@ -51,9 +51,18 @@ func (c *call) tellRevoked(f tokenFlags, username string, d tokens.Device) (err 
 	case f.dryRun:
 		_, err = fmt.Fprintf(c.stdout, "Would revoke %s, %q of %s, last used: %s.\n", d.ID, d.Name, username, when(d.LastUsed, "never"))
 	default:
-		_, err = fmt.Fprintf(c.stdout, "Revoked %s, %q of %s. What is signed in with it is signed out within seconds.\n", d.ID, d.Name, username)
+		_, err = fmt.Fprintf(c.stdout, "Revoked %s, %q of %s. %s\n", d.ID, d.Name, username, whatEnds(d))
 	}
 	return err
+}
+
+// whatEnds says what becomes of who is signed in with a device that was revoked.
+// A SIP server looks at the password alone and is told of nothing: docs/sip.md.
+func whatEnds(d tokens.Device) string {
+	if d.Service == tokens.ServiceSIP {
+		return "The phone is refused from now on; it may ring until its registration ends, within five minutes."
+	}
+	return "What is signed in with it is signed out within seconds."
 }
 
 func (c *call) purgeTokens(f tokenFlags, words []string) int {
