@@ -9,8 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 )
 
@@ -25,8 +23,7 @@ type Ejabberd struct {
 	cfg   EjabberdConfig
 	ports ejabberdPorts
 
-	mu  sync.Mutex
-	run *run // nil when not running
+	process
 }
 
 var errPortTaken = errors.New("a port was taken")
@@ -159,24 +156,7 @@ func ejabberdLibraries() (string, error) {
 // awaitReady returns when the server greets an XMPP client on our port and has
 // made the accounts.
 func (e *Ejabberd) awaitReady(ctx context.Context, r *run, logOffset int) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := e.ready(ctx)
-		if taken := e.portTaken(logOffset); taken != nil {
-			return taken
-		}
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-r.exited:
-			return errors.Join(e.portTaken(logOffset), fmt.Errorf("the process ended: %w", r.err))
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		}
-	}
+	return r.await(ctx, e.ready, func() error { return e.portTaken(logOffset) })
 }
 
 // portTaken is errPortTaken if the log says so from this offset on, else nil.
@@ -194,44 +174,10 @@ func (e *Ejabberd) ready(ctx context.Context) error {
 	return greets(ctx, e.Addr(), e.cfg.Domain)
 }
 
-// Kill ends the server as a power cut would, and waits for its end.
-func (e *Ejabberd) Kill() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.kill()
-}
-
-func (e *Ejabberd) kill() {
-	if e.run == nil {
-		return
-	}
-	_ = e.run.process.Kill() // fails only if it has ended
-	<-e.run.exited
-	e.run = nil
-}
-
-// Stop ends the server in an orderly way, and waits for its end.
-func (e *Ejabberd) Stop() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.run == nil {
-		return
-	}
-	_ = e.run.process.Signal(syscall.SIGTERM)
-	timer := time.NewTimer(stopTimeout)
-	defer timer.Stop()
-	select {
-	case <-e.run.exited:
-		e.run = nil
-	case <-timer.C:
-		e.kill()
-	}
-}
-
 // Pause freezes the server: its sockets stay open and nothing answers. The
 // programs that it started, such as extauth's, go on.
 func (e *Ejabberd) Pause() error {
-	if err := e.signal(syscall.SIGSTOP); err != nil {
+	if err := e.process.Pause(); err != nil {
 		return err
 	}
 	// It has many threads, and the signal reaches them one by one.
@@ -258,42 +204,6 @@ func (e *Ejabberd) anyThreadRuns() bool {
 		}
 	}
 	return false
-}
-
-// Continue ends a Pause.
-func (e *Ejabberd) Continue() error { return e.signal(syscall.SIGCONT) }
-
-func (e *Ejabberd) signal(s os.Signal) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.run == nil {
-		return errors.New("integration: ejabberd is not running")
-	}
-	if err := e.run.process.Signal(s); err != nil {
-		return fmt.Errorf("integration: %w", err)
-	}
-	return nil
-}
-
-// Exited is closed when the running server has ended, for whatever reason. It
-// is nil when none is running.
-func (e *Ejabberd) Exited() <-chan struct{} {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.run == nil {
-		return nil
-	}
-	return e.run.exited
-}
-
-// PID is the process of the running server, 0 if there is none.
-func (e *Ejabberd) PID() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.run == nil {
-		return 0
-	}
-	return e.run.process.Pid
 }
 
 // Domain is the XMPP domain.

@@ -195,24 +195,12 @@ func (k *Kamailio) spawn(args []string) (*run, error) {
 }
 
 func (k *Kamailio) awaitReady(ctx context.Context, logOffset int) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := k.answers(ctx)
-		if err == nil {
-			return nil
-		}
+	return k.run.await(ctx, k.answers, func() error {
 		if strings.Contains(k.Log()[logOffset:], "Address already in use") {
 			return errPortTaken
 		}
-		select {
-		case <-tick.C:
-		case <-k.run.exited:
-			return fmt.Errorf("the process ended: %w", k.run.err)
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		}
-	}
+		return nil
+	})
 }
 
 // answers says whether the server answers an OPTIONS (RFC 3261 section 11).

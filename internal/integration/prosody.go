@@ -10,10 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 )
 
@@ -34,15 +31,7 @@ type Prosody struct {
 	c2sPort int
 	wsPort  int
 
-	mu  sync.Mutex
-	run *run // nil when not running
-}
-
-// run is one life of the process.
-type run struct {
-	process *os.Process
-	exited  chan struct{} // closed after err is set
-	err     error
+	process
 }
 
 // Launch starts a server whose configuration, data and log are in dir, which
@@ -122,53 +111,14 @@ func (p *Prosody) Start(ctx context.Context) error {
 	return nil
 }
 
-// spawn starts the program in a goroutine that keeps its thread: Linux kills
-// the child when the thread that started it ends, and that must not be before
-// our own process does.
-func spawn(output *os.File, program string, args ...string) (*run, error) {
-	r := &run{exited: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		cmd := exec.Command(program, args...)
-		cmd.Stdout, cmd.Stderr = output, output
-		cmd.SysProcAttr = dieWithParent()
-		if err := cmd.Start(); err != nil {
-			started <- fmt.Errorf("integration: %w", err)
-			return
-		}
-		r.process = cmd.Process
-		started <- nil
-		r.err = cmd.Wait()
-		close(r.exited)
-	}()
-	if err := <-started; err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
 // awaitReady returns when the server greets an XMPP client on our port.
 func (p *Prosody) awaitReady(ctx context.Context, r *run, logOffset int) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := greets(ctx, p.Addr(), p.cfg.Domain)
+	return r.await(ctx, func(ctx context.Context) error { return greets(ctx, p.Addr(), p.cfg.Domain) }, func() error {
 		if log := p.Log(); len(log) > logOffset && strings.Contains(log[logOffset:], "Failed to open server port") {
 			return errors.New("a port was taken")
 		}
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-r.exited:
-			return fmt.Errorf("the process ended: %w", r.err)
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		}
-	}
+		return nil
+	})
 }
 
 // greets says whether the server answers a stream header for its domain; that
@@ -198,69 +148,6 @@ func greets(ctx context.Context, addr, domain string) error {
 		answer = answer[:len(answer)+n]
 	}
 	return nil
-}
-
-// Kill ends the server as a power cut would, and waits for its end.
-func (p *Prosody) Kill() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.kill()
-}
-
-func (p *Prosody) kill() {
-	if p.run == nil {
-		return
-	}
-	_ = p.run.process.Kill() // fails only if it has ended
-	<-p.run.exited
-	p.run = nil
-}
-
-// Stop ends the server in an orderly way, and waits for its end.
-func (p *Prosody) Stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.run == nil {
-		return
-	}
-	_ = p.run.process.Signal(syscall.SIGTERM)
-	timer := time.NewTimer(stopTimeout)
-	defer timer.Stop()
-	select {
-	case <-p.run.exited:
-		p.run = nil
-	case <-timer.C:
-		p.kill()
-	}
-}
-
-// Pause freezes the server: its sockets stay open and nothing answers.
-func (p *Prosody) Pause() error { return p.signal(syscall.SIGSTOP) }
-
-// Continue ends a Pause.
-func (p *Prosody) Continue() error { return p.signal(syscall.SIGCONT) }
-
-func (p *Prosody) signal(s os.Signal) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.run == nil {
-		return errors.New("integration: prosody is not running")
-	}
-	if err := p.run.process.Signal(s); err != nil {
-		return fmt.Errorf("integration: %w", err)
-	}
-	return nil
-}
-
-// Exited is closed when the running server has ended, for whatever reason. It
-// is nil when none is running.
-func (p *Prosody) Exited() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.run == nil {
-		return nil
-	}
-	return p.run.exited
 }
 
 // Domain is the XMPP domain.

@@ -13,8 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 )
 
@@ -51,8 +49,7 @@ type Slapd struct {
 	cfg  SlapdConfig
 	port int
 
-	mu  sync.Mutex
-	run *run // nil when not running
+	process
 }
 
 // LaunchSlapd starts a directory whose configuration, data and log are in dir,
@@ -196,32 +193,14 @@ func (s *Slapd) Start(ctx context.Context) error {
 	s.run = r
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := s.awaitReady(ctx, r); err != nil {
+	if err := r.await(ctx, s.answers, nil); err != nil {
 		s.kill()
 		return fmt.Errorf("integration: slapd did not start: %w\n%s", err, tail(s.Log(), 30))
 	}
 	return nil
 }
 
-// awaitReady returns when the directory answers an anonymous bind.
-func (s *Slapd) awaitReady(ctx context.Context, r *run) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := s.answers(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-r.exited:
-			return fmt.Errorf("the process ended: %w", r.err)
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		}
-	}
-}
-
+// answers says whether the directory answers an anonymous bind.
 func (s *Slapd) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -247,40 +226,6 @@ func (s *Slapd) answers(ctx context.Context) error {
 		return fmt.Errorf("an odd answer: %x", answer)
 	}
 	return nil
-}
-
-// Kill ends the directory as a power cut would, and waits for its end.
-func (s *Slapd) Kill() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.kill()
-}
-
-func (s *Slapd) kill() {
-	if s.run == nil {
-		return
-	}
-	_ = s.run.process.Kill() // fails only if it has ended
-	<-s.run.exited
-	s.run = nil
-}
-
-// Stop ends the directory in an orderly way, and waits for its end.
-func (s *Slapd) Stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.run == nil {
-		return
-	}
-	_ = s.run.process.Signal(syscall.SIGTERM)
-	timer := time.NewTimer(stopTimeout)
-	defer timer.Stop()
-	select {
-	case <-s.run.exited:
-		s.run = nil
-	case <-timer.C:
-		s.kill()
-	}
 }
 
 // Addr is where the directory listens, "127.0.0.1:port".
