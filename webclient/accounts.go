@@ -18,8 +18,9 @@ var localName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_.-]{0,62}[a-z0-9_])?$`)
 func tokenPurpose(account string) string { return "accounts.mastodon_token:" + account }
 
 // saveAccount keeps what Mastodon says of a person who signs in, and their token.
-// The name belongs to the id that had it first.
-func (s *Server) saveAccount(ctx context.Context, app mastodon.App, person mastodon.Account, token mastodon.Token) error {
+// The name belongs to the id that had it first. asked is when Mastodon was asked:
+// bad news that came since then stands.
+func (s *Server) saveAccount(ctx context.Context, app mastodon.App, person mastodon.Account, token mastodon.Token, asked int64) error {
 	username := strings.ToLower(person.Username)
 	if person.ID == "" || !localName.MatchString(username) {
 		return failed(codeInvalid, fmt.Errorf("account id %q, username %q", person.ID, person.Username))
@@ -28,9 +29,9 @@ func (s *Server) saveAccount(ctx context.Context, app mastodon.App, person masto
 	if err != nil {
 		return err
 	}
-	var before []byte
+	var before claimed
 	err = s.cfg.DB.Update(ctx, func(tx *sql.Tx) error {
-		if before, err = s.claimName(ctx, tx, person.ID, username); err != nil {
+		if before, err = s.claimName(ctx, tx, person.ID, username, asked); err != nil {
 			return err
 		}
 		now := s.now()
@@ -42,42 +43,55 @@ func (s *Server) saveAccount(ctx context.Context, app mastodon.App, person masto
 			token_scopes = excluded.token_scopes, last_login_at = excluded.last_login_at,
 			suspended_at = NULL, standing = 'good', standing_at = excluded.standing_at, trusted_until = excluded.trusted_until`,
 			person.ID, username, person.DisplayName, person.Avatar, person.URL, sealed,
-			strings.Join(token.Scopes, " "), now, now, now, now+s.cfg.Grace.Milliseconds())
+			strings.Join(token.Scopes, " "), now, now, asked, asked+s.cfg.Grace.Milliseconds())
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("webclient: account: %w", err)
 	}
-	s.dropReplaced(ctx, app, person.ID, before, token)
+	if before.refused {
+		s.record(username, person.ID, standingGood, byLogin)
+	}
+	s.dropReplaced(ctx, app, person.ID, before.token, token)
 	return nil
 }
 
-// claimName makes sure that username is id's or nobody's and that no admin blocked
-// it, and returns id's sealed token so far.
-func (s *Server) claimName(ctx context.Context, tx *sql.Tx, id, username string) (before []byte, err error) {
+// claimed is what is known of an account before its person signs in.
+type claimed struct {
+	token   []byte // sealed, nil if there is none
+	refused bool   // by Mastodon
+}
+
+// claimName makes sure that username is id's or nobody's, that no admin blocked it,
+// and that Mastodon has not refused it after asked.
+func (s *Server) claimName(ctx context.Context, tx *sql.Tx, id, username string, asked int64) (before claimed, err error) {
 	var owner string
 	err = tx.QueryRowContext(ctx, `SELECT id FROM accounts WHERE username = $1`, username).Scan(&owner)
 	if err == nil && owner != id {
-		return nil, failed(codeNameTaken, fmt.Errorf("%q is bound to account %s and account %s asks for it; "+
+		return claimed{}, failed(codeNameTaken, fmt.Errorf("%q is bound to account %s and account %s asks for it; "+
 			"if they are the same person, run: trunkline account rebind %s %s", username, owner, id, username, id))
 	}
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return nil, err
+		return claimed{}, err
 	}
-	var name string
+	var name, standing string
 	var blocked bool
-	err = tx.QueryRowContext(ctx, `SELECT username, mastodon_token, blocked_at IS NOT NULL FROM accounts WHERE id = $1`, id).
-		Scan(&name, &before, &blocked)
+	var since int64
+	err = tx.QueryRowContext(ctx, `SELECT username, mastodon_token, blocked_at IS NOT NULL, standing, suspended_at IS NOT NULL,
+		COALESCE(suspended_at, 0) FROM accounts WHERE id = $1`, id).
+		Scan(&name, &before.token, &blocked, &standing, &before.refused, &since)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return nil, nil
+		return claimed{}, nil
 	case err != nil:
-		return nil, err
+		return claimed{}, err
 	case name != username:
-		return nil, failed(codeNameTaken, fmt.Errorf("account %s was %q and is now %q; chat addresses do not change with names",
+		return claimed{}, failed(codeNameTaken, fmt.Errorf("account %s was %q and is now %q; chat addresses do not change with names",
 			id, name, username))
 	case blocked:
-		return nil, failed(codeBlocked, nil)
+		return claimed{}, failed(codeBlocked, nil)
+	case since > asked:
+		return claimed{}, failed(standingCodes[standing], errors.New("the instance has refused the account meanwhile"))
 	}
 	return before, nil
 }
@@ -128,6 +142,24 @@ func (s *Server) openToken(ctx context.Context, account string, sealed []byte) (
 	return mastodon.Secret(plain), nil
 }
 
+const reasonRebound = "rebound"
+
+// revokeAgain is for the transaction that deletes an account whose credentials were
+// revoked before: whatever was made and used since then goes with the row, and what
+// was opened with it must end, too.
+func (s *Server) revokeAgain(ctx context.Context, tx *sql.Tx, account, username, reason string) error {
+	const feed = "revocations"
+	if err := s.cfg.DB.Serialize(ctx, tx, feed); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO revocations (kind, subject, reason, at, account_id, username)
+		VALUES ('account', $1, $2, $3, $1, $4)`, account, reason, s.now(), username)
+	if err != nil {
+		return err
+	}
+	return s.cfg.DB.Notify(ctx, tx, feed)
+}
+
 // Rebind gives the chat address of username to the Mastodon account newID, which
 // an admin has found to be the rightful one. Everything that Trunkline knew of the
 // account before goes, consent too: it may be another person. What the XMPP server
@@ -147,11 +179,14 @@ func (s *Server) Rebind(ctx context.Context, username, newID string) error {
 	case oldID == newID:
 		return fmt.Errorf("webclient: rebind: %q is bound to account %s already", username, newID)
 	}
-	if err := s.endAccount(ctx, oldID, "rebound"); err != nil {
+	if err := s.endAccount(ctx, oldID, reasonRebound); err != nil {
 		return err
 	}
 	s.revokeToken(ctx, oldID)
 	err = s.cfg.DB.Update(ctx, func(tx *sql.Tx) error {
+		if err := s.revokeAgain(ctx, tx, oldID, username, reasonRebound); err != nil {
+			return err
+		}
 		var other string
 		err := tx.QueryRowContext(ctx, `SELECT username FROM accounts WHERE id = $1`, newID).Scan(&other)
 		if err == nil {

@@ -15,7 +15,17 @@ type said struct {
 	standing string
 	full     bool // a good standing rules a frozen login out, too
 	signOut  bool // there is no token, or Mastodon does not take it any more
+
+	by    string // byWebhook or byCheck
+	asked int64  // when byCheck asked, in the database's unit
 }
+
+// Who said how an account stands, as Config.Recorder is told.
+const (
+	byWebhook = "webhook"
+	byCheck   = "check"
+	byLogin   = "login"
+)
 
 // askStanding asks Mastodon. An error means that it did not say.
 func (s *Server) askStanding(ctx context.Context, account string, q question) (said, error) {

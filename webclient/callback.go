@@ -80,6 +80,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, code, verifier s
 		return "", err
 	}
 	s.asked.forget(person.ID)
+	s.heard(nil)
 	s.cfg.Log.InfoContext(ctx, "signed in", "account", person.ID, "username", person.Username, "login", id)
 	if s.cfg.CrossSite {
 		return s.offer(ctx, id)
@@ -96,6 +97,7 @@ func (s *Server) admit(ctx context.Context, app mastodon.App, code, verifier str
 		}
 		return mastodon.Account{}, err
 	}
+	began := s.now()
 	person, err := s.cfg.Mastodon.VerifyCredentials(ctx, token.Access)
 	if err == nil && person.Moved {
 		err = mastodon.ErrAccountMoved
@@ -105,7 +107,7 @@ func (s *Server) admit(ctx context.Context, app mastodon.App, code, verifier str
 		err = failed(codeDisabled, err)
 	}
 	if err == nil {
-		err = s.saveAccount(ctx, app, person, token)
+		err = s.saveAccount(ctx, app, person, token, began)
 	}
 	if err != nil {
 		s.giveBack(ctx, app, token, err)
@@ -118,7 +120,7 @@ func (s *Server) admit(ctx context.Context, app mastodon.App, code, verifier str
 // not tell it stays: another login of the same person may live on it.
 func (s *Server) giveBack(ctx context.Context, app mastodon.App, token mastodon.Token, cause error) {
 	switch loginCode(cause) {
-	case codeDisabled, codeSuspended, codeMoved, codeUnconfirmed, codeNameTaken, codeBlocked:
+	case codeDisabled, codeSuspended, codeMoved, codeDeleted, codeUnconfirmed, codeNameTaken, codeBlocked:
 	default:
 		return
 	}

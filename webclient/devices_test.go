@@ -2,6 +2,7 @@ package webclient
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -145,6 +146,15 @@ func TestDevicesRefused(t *testing.T) {
 		a := alice.do("POST", "/api/v1/devices", `{"name":"Phone","service":"xmpp"}`)
 		assert.Equal(t, code, a.code())
 		assert.NotContains(t, a.body, "disk")
+	}
+	for err, code := range map[error]string{
+		ErrCannotTell: "mastodon_down", ErrSuspended: "account_suspended", ErrBlocked: "account_blocked",
+	} {
+		k.change(func() { k.fail = fmt.Errorf("tokens: %w", err) })
+		carol := w.in("carol")
+		a := carol.do("POST", "/api/v1/devices", `{"name":"Phone","service":"xmpp"}`)
+		assert.Equal(t, code, a.code())
+		assert.Equal(t, code == "mastodon_down", a.header.Get("Retry-After") != "")
 	}
 	k.change(func() { k.fail = nil })
 	body := `{"name":"Phone","service":"xmpp"}`

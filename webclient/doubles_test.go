@@ -18,6 +18,7 @@ type issuer struct {
 	revoked []string // "session ID" or "account ID"
 	fail    error    // of the next calls
 	during  func()   // called while issuing
+	ended   func()   // called after an account was revoked
 }
 
 func newIssuer(now func() time.Time) *issuer { return &issuer{now: now} }
@@ -42,7 +43,11 @@ func (i *issuer) RevokeSession(_ context.Context, session, _ string) error {
 }
 
 func (i *issuer) RevokeAccount(_ context.Context, account, _ string) error {
-	return i.revoke("account " + account)
+	if err := i.revoke("account " + account); err != nil || i.ended == nil {
+		return err
+	}
+	i.ended()
+	return nil
 }
 
 func (i *issuer) EndAccount(_ context.Context, account, _ string) error {

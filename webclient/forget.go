@@ -16,6 +16,8 @@ const (
 	// feedNames is how long the revocation feed names somebody who was forgotten:
 	// other processes and XMPP servers must hear whose streams to close.
 	feedNames = 24 * time.Hour
+	// auditLate is how long a row may be on its way into the audit log.
+	auditLate = time.Hour
 )
 
 // Receipt says what Forget did.
@@ -58,6 +60,10 @@ func (r Receipt) Text() string {
 // Forget deletes everything that is kept of username, in one transaction, after
 // their streams were told to end and their Mastodon token was given back. The
 // person can sign in again, as if for the first time.
+//
+// Another process that serves at the same time may hold audit rows that it has not
+// written yet, for some seconds. They are not in the receipt; Run deletes them, in
+// the hour after.
 func (s *Server) Forget(ctx context.Context, username string) (Receipt, error) {
 	r := Receipt{Username: strings.ToLower(strings.TrimSpace(username))}
 	err := s.cfg.DB.QueryRowContext(ctx, `SELECT id FROM accounts WHERE username = $1`, r.Username).Scan(&r.Account)
@@ -82,6 +88,9 @@ func (s *Server) Forget(ctx context.Context, username string) (Receipt, error) {
 	}
 	r.At = s.cfg.Now()
 	err = s.cfg.DB.Update(ctx, func(tx *sql.Tx) (err error) {
+		if err := s.revokeAgain(ctx, tx, r.Account, r.Username, reasonForgotten); err != nil {
+			return err
+		}
 		r.Tables, err = s.deletePerson(ctx, tx, r)
 		return err
 	})
@@ -204,9 +213,25 @@ func (s *Server) deleteSessions(ctx context.Context, tx *sql.Tx, account string,
 // forgetNames takes the names of forgotten people out of the revocation feed, when
 // everybody must have heard whose streams to close.
 func (s *Server) forgetNames(ctx context.Context) error {
+	if err := s.forgetLateAudit(ctx); err != nil {
+		return err
+	}
 	_, err := s.cfg.DB.ExecContext(ctx, `UPDATE revocations SET username = '' WHERE at < $1 AND username <> ''
 		AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = revocations.account_id)`,
 		s.cfg.Now().Add(-feedNames).UnixMilli())
+	if err != nil {
+		return fmt.Errorf("webclient: sweep: %w", err)
+	}
+	return nil
+}
+
+// forgetLateAudit deletes what the audit log kept of forgotten people from before
+// they were forgotten: a process that had not written it yet has done so afterwards.
+func (s *Server) forgetLateAudit(ctx context.Context) error {
+	_, err := s.cfg.DB.ExecContext(ctx, `DELETE FROM audit WHERE seq IN (SELECT a.seq FROM revocations r
+		JOIN audit a ON a.at <= r.at AND a.at > r.at - $1 AND (a.account_id = r.account_id OR a.username = r.username)
+		WHERE r.kind = 'account' AND r.reason = $2 AND r.username <> '' AND r.at > $3)`,
+		auditLate.Milliseconds(), reasonForgotten, s.cfg.Now().Add(-feedNames).UnixMilli())
 	if err != nil {
 		return fmt.Errorf("webclient: sweep: %w", err)
 	}

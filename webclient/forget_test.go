@@ -164,3 +164,49 @@ func TestForgetThatFails(t *testing.T) {
 	assert.False(t, r.MastodonTokenRevoked)
 	assert.Zero(t, w.count(`SELECT count(*) FROM accounts`))
 }
+
+// Another process may write rows into the audit log that it has kept from before.
+func TestForgetLateAudit(t *testing.T) {
+	w := newWorld(t, mastodontest.Options{}, nil)
+	w.in("alice")
+	w.in("bob")
+	id := w.instance.AccountID("alice")
+	row := func(username, account string, at time.Time) {
+		t.Helper()
+		_, err := w.db.ExecContext(t.Context(), `INSERT INTO audit (at, front, op, username, account_id, outcome)
+			VALUES ($1, 'prosody', 'auth', $2, $3, 'yes')`, at.UnixMilli(), username, account)
+		require.NoError(t, err)
+	}
+	before := w.clock.now()
+	w.clock.advance(time.Second)
+	_, err := w.s.Forget(t.Context(), "alice")
+	require.NoError(t, err)
+	row("alice", id, before)
+	row("alice", "", before)
+	row("", id, before)
+	row("bob", w.instance.AccountID("bob"), before)
+	row("alice", "new", w.clock.now().Add(time.Second))
+	w.eventually("what came late is gone", func() bool { return w.count(`SELECT count(*) FROM audit`) == 2 })
+	assert.Equal(t, 1, w.count(`SELECT count(*) FROM audit WHERE username = 'bob'`))
+	assert.Equal(t, 1, w.count(`SELECT count(*) FROM audit WHERE account_id = 'new'`), "who comes back is somebody new")
+}
+
+// A device that is made between the revocation and the end of the row must not keep
+// what was opened with it.
+func TestWhatIsMadeMeanwhileEndsWithTheAccount(t *testing.T) {
+	for how, end := range map[string]func(w *world) error{
+		"rebound":   func(w *world) error { return w.s.Rebind(w.t.Context(), "alice", "4711") },
+		"forgotten": func(w *world) error { _, err := w.s.Forget(w.t.Context(), "alice"); return err },
+	} {
+		t.Run(how, func(t *testing.T) {
+			w := newWorld(t, mastodontest.Options{}, nil)
+			w.in("alice")
+			id := w.instance.AccountID("alice")
+			w.issuer.ended = func() { w.device("alice") }
+			require.NoError(t, end(w))
+			assert.Zero(t, w.count(`SELECT count(*) FROM credentials`))
+			assert.Equal(t, 1, w.count(`SELECT count(*) FROM revocations WHERE kind = 'account' AND subject = $1
+				AND account_id = $1 AND username = 'alice' AND reason = $2`, id, how), "the double writes none")
+		})
+	}
+}

@@ -116,7 +116,7 @@ func (w *world) boot() {
 	s, err := New(w.cfg)
 	require.NoError(w.t, err)
 	s.pace = pace{
-		tidy: 10 * time.Millisecond, sweep: 100 * time.Millisecond, names: 100 * time.Millisecond, body: 200 * time.Millisecond, heartbeat: 20 * time.Millisecond, glance: 5 * time.Millisecond,
+		tidy: 10 * time.Millisecond, sweep: 100 * time.Millisecond, names: 100 * time.Millisecond, body: 200 * time.Millisecond, hookBody: 200 * time.Millisecond, heartbeat: 20 * time.Millisecond, glance: 5 * time.Millisecond,
 		standingCheck: 5 * time.Minute, standingRetry: 30 * time.Second, standingWait: time.Second,
 		standingRound: 20 * time.Millisecond, standingSweep: 20 * time.Millisecond, standingHold: time.Minute, watcherWait: 50 * time.Millisecond,
 		importRetry: time.Millisecond, importMax: 5 * time.Millisecond, importGiveUp: 24 * time.Hour, importBatch: 5 * time.Second,

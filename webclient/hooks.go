@@ -2,37 +2,19 @@ package webclient
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
-	hookBodyLimit          = 1 << 20
-	hooksPerSecond         = 20
-	hooksAtOnce            = 200
-	hookBodies             = 8 // that are read at the same time
 	hookTasks              = watchMost
 	accountUpdated         = "account.updated"
 	hookDone, hookIgnored  = "done", "ignored"
 	hookForged, hookStrain = "forged", "refused"
-)
-
-var (
-	errHookForged = &apiError{status: http.StatusForbidden, code: "bad_signature",
-		message: "The signature does not fit. Compare the webhook's signing secret in Mastodon with Trunkline's configuration."}
-	errHookStrain = &apiError{status: http.StatusTooManyRequests, code: "rate_limited", retryAfter: 10 * time.Second,
-		message: "Too many webhooks at once. Send this one again later."}
 )
 
 // mastodonHook is POST /hooks/mastodon: Mastodon tells that an account has changed.
@@ -42,23 +24,9 @@ func (s *Server) mastodonHook(w http.ResponseWriter, r *http.Request) error {
 	if len(s.cfg.WebhookSecret) == 0 {
 		return errNotFound
 	}
-	if !s.hooks.AllowN(s.cfg.Now(), 1) || !s.hookBodies.TryAcquire(1) {
-		s.metrics.hooks.WithLabelValues(hookStrain).Inc()
-		return errHookStrain
-	}
-	raw, err := io.ReadAll(r.Body)
-	s.hookBodies.Release(1)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return errTooLarge
-	case err != nil:
-		return badRequest("The request did not arrive whole.")
-	case !signedBy(s.cfg.WebhookSecret, r.Header.Get("X-Hub-Signature"), raw):
-		s.metrics.hooks.WithLabelValues(hookForged).Inc()
-		s.cfg.Log.WarnContext(r.Context(), "a webhook's signature does not fit; is its secret the one in the configuration?",
-			"address", s.clientAddr(r))
-		return errHookForged
+	raw, err := s.signedHook(r)
+	if err != nil {
+		return err
 	}
 	event, err := parseHook(raw)
 	if err != nil {
@@ -71,18 +39,6 @@ func (s *Server) mastodonHook(w http.ResponseWriter, r *http.Request) error {
 	s.metrics.hooks.WithLabelValues(outcome).Inc()
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// signedBy checks "sha256=HEX", the HMAC of body under secret.
-func signedBy(secret []byte, signature string, body []byte) bool {
-	digits, ok := strings.CutPrefix(signature, "sha256=")
-	claimed, err := hex.DecodeString(digits)
-	if !ok || err != nil {
-		return false
-	}
-	mac := hmac.New(sha256.New, secret)
-	mac.Write(body)
-	return hmac.Equal(mac.Sum(nil), claimed)
 }
 
 // hookEvent is what a webhook tells of an account (Mastodon's Admin::Account).
@@ -149,23 +105,33 @@ func parseHook(raw []byte) (hookEvent, error) {
 	return e, nil
 }
 
-// hear acts on a webhook and tells what it was to us.
+// hear acts on a webhook and tells what it was to us. The account's id is what
+// counts: names change, and bad news must not be lost for that.
 func (s *Server) hear(ctx context.Context, e hookEvent) (outcome string, err error) {
 	if e.event != accountUpdated || !e.local || e.account == "" {
 		return hookIgnored, nil
 	}
 	var username string
 	err = s.cfg.DB.QueryRowContext(ctx, `SELECT username FROM accounts WHERE id = $1`, e.account).Scan(&username)
+	known := err == nil
 	switch {
-	case noRow(err) || err == nil && username != e.username:
-		return hookIgnored, nil // nobody who has signed in here
-	case err != nil:
+	case err != nil && !noRow(err):
 		return "", fmt.Errorf("webclient: webhook: %w", err)
-	}
-	if e.standing == standingGood {
+	case e.standing == standingGood && !known:
+		return hookIgnored, nil
+	case e.standing == standingGood:
 		return s.hearGood(ctx, e)
 	}
-	return hookDone, s.hearBad(ctx, e)
+	outcome = hookIgnored
+	if known {
+		outcome, err = hookDone, s.hearBad(ctx, e)
+	} else {
+		err = nil
+	}
+	if err == nil && username != e.username && s.cfg.OnUnknownBad != nil && localName.MatchString(e.username) {
+		outcome, err = hookDone, s.cfg.OnUnknownBad(ctx, e.username, standingCodes[e.standing])
+	}
+	return outcome, err
 }
 
 // hearGood asks Mastodon about somebody whom we refuse, or have not asked about for
@@ -186,15 +152,11 @@ func (s *Server) hearGood(ctx context.Context, e hookEvent) (outcome string, err
 // hearBad cuts somebody off, and asks Mastodon a little later: it may have changed
 // its mind, or the webhook may have been on its way for long or be an old one that
 // somebody sends again. One from before Mastodon's last yes only leads to asking,
-// unless it tells of something that asking might not show.
+// unless it tells of something that asking might not show. It waits for no question
+// that is under way: what that brings is older, and is not believed then.
 func (s *Server) hearBad(ctx context.Context, e hookEvent) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	release, err := s.standingTurns.take(ctx, e.account)
-	if err != nil {
-		return err
-	}
-	defer release()
 	st, err := s.readStanding(ctx, e.account)
 	if err != nil {
 		return err
@@ -205,7 +167,7 @@ func (s *Server) hearBad(ctx context.Context, e hookEvent) error {
 		return nil
 	}
 	s.hooked.add(e.account, hookTask{at: s.cfg.Now().Add(s.pace.standingHold), enabled: e.enabled})
-	_, err = s.settleStanding(ctx, e.account, said{standing: e.standing})
+	_, err = s.settleStanding(ctx, e.account, said{standing: e.standing, by: byWebhook})
 	return err
 }
 
@@ -248,5 +210,3 @@ func (h *hooked) take(now time.Time) map[string]hookTask {
 	}
 	return out
 }
-
-func newHookPace() *rate.Limiter { return rate.NewLimiter(hooksPerSecond, hooksAtOnce) }

@@ -176,7 +176,6 @@ func TestWebhooksOfNoInterest(t *testing.T) {
 	id := w.instance.AccountID("alice")
 	for _, object := range []string{
 		`{"id":"` + id + `","username":"alice","domain":"elsewhere.example","suspended":true}`,
-		`{"id":"` + id + `","username":"mallory","domain":null,"suspended":true}`,
 		`{"id":"","username":"alice","suspended":true}`,
 	} {
 		body := []byte(`{"event":"account.updated","created_at":"2030-01-01T00:00:00.000Z","object":` + object + `}`)
@@ -220,17 +219,6 @@ func TestForgedWebhooks(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, w.user("").get("/hooks/mastodon").status)
 	require.Equal(t, http.StatusNoContent, w.post(body, good).status)
 	assert.Equal(t, standingSuspended, w.standing("alice"))
-}
-
-func TestWebhooksArePaced(t *testing.T) {
-	w := hookWorld(t)
-	body := []byte(`{"event":"account.created"}`)
-	w.s.hooks.SetBurstAt(w.clock.now(), 3)
-	w.s.hooks.SetLimitAt(w.clock.now(), 0)
-	w.s.hooks.AllowN(w.clock.now(), 3)
-	a := w.post(body, sign(body))
-	assert.Equal(t, http.StatusTooManyRequests, a.status, "Mastodon sends it again later")
-	assert.NotEmpty(t, a.header.Get("Retry-After"))
 }
 
 func TestNoWebhooks(t *testing.T) {

@@ -53,29 +53,40 @@ func newMetrics(reg prometheus.Registerer, now func() time.Time) (*metrics, erro
 }
 
 // asked counts one question.
-func (m *metrics) asked(answer said, err error, now time.Time) {
+func (m *metrics) asked(answer said, err error) {
 	outcome := answer.standing
 	if err != nil {
 		outcome = outcomeUnknown
 	}
 	m.checks.WithLabelValues(outcome).Inc()
-	m.reached(err, now)
 }
 
-// reached notes whether Mastodon answered at all: a refusal is an answer.
-func (m *metrics) reached(err error, now time.Time) {
+// What an error of a call says of Mastodon.
+type heard int
+
+const (
+	heardNothing heard = iota // we gave up, not Mastodon
+	heardSilence
+	heardAnswer // a refusal is one
+)
+
+// reached notes whether Mastodon answered at all, and tells.
+func (m *metrics) reached(err error, now time.Time) heard {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var said *mastodon.Error
 	switch {
-	case errors.Is(err, context.Canceled): // we gave up, not Mastodon
+	case errors.Is(err, context.Canceled):
 	case errors.Is(err, mastodon.ErrDown), errors.Is(err, mastodon.ErrNotMastodon):
 		if m.silent.IsZero() {
 			m.silent = now
 		}
+		return heardSilence
 	case err == nil, errors.As(err, &said):
 		m.silent = time.Time{}
+		return heardAnswer
 	}
+	return heardNothing
 }
 
 func (m *metrics) silence(now time.Time) time.Duration {

@@ -30,7 +30,7 @@ const (
 // session open while it works.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	api := func(path string, limit int64, v verbs) { mux.Handle(path, s.api(limit, v)) }
+	api := func(path string, limit int64, v verbs) { mux.Handle(path, s.api(limit, s.pace.body, v)) }
 
 	api("/api/v1/session", bodyLimit, verbs{"GET": s.signedIn(s.showSession)})
 	api("/api/v1/credentials", bodyLimit, verbs{"GET": s.signedIn(s.issueCredentials), "POST": s.signedIn(s.issueCredentials)})
@@ -45,7 +45,7 @@ func (s *Server) Handler() http.Handler {
 	api("/auth/logout", bodyLimit, verbs{"POST": s.signOut})
 	api("/auth/handoff", bodyLimit, verbs{"POST": s.takeOver})
 
-	api("/hooks/mastodon", hookBodyLimit, verbs{"POST": s.mastodonHook})
+	mux.Handle("/hooks/mastodon", s.api(hookBodyLimit, s.pace.hookBody, verbs{"POST": s.mastodonHook}))
 	mux.Handle("/auth/login", s.page(pageCallback, verbs{"GET": s.beginLogin}))
 	mux.Handle("/auth/callback", s.page(pageCallback, verbs{"GET": s.endOfLogin}))
 	mux.Handle("/panel", s.page(pagePanel, verbs{"GET": s.showPanel}))
@@ -70,8 +70,8 @@ func (s *Server) withoutCrossOrigin(next http.Handler) http.Handler {
 }
 
 // api serves JSON routes: JSON in, JSON out, also for errors, and only to our own
-// origin, for reading too.
-func (s *Server) api(limit int64, v verbs) http.Handler {
+// origin, for reading too. A body may have limit bytes and take as long as within.
+func (s *Server) api(limit int64, within time.Duration, v verbs) http.Handler {
 	return headers(s.policy(pageAPI), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
 			s.refuse(w, r, errCrossOrigin)
@@ -82,7 +82,7 @@ func (s *Server) api(limit int64, v verbs) http.Handler {
 			s.refuse(w, r, err)
 			return
 		}
-		s.limitBody(w, r, limit)
+		s.limitBody(w, r, limit, within)
 		if err := h(w, r); err != nil {
 			s.refuse(w, r, err)
 		}
@@ -91,14 +91,14 @@ func (s *Server) api(limit int64, v verbs) http.Handler {
 
 // limitBody bounds a request's body in size and in time. A body that trickles in
 // would hold its handler as long as it likes otherwise.
-func (s *Server) limitBody(w http.ResponseWriter, r *http.Request, limit int64) {
+func (s *Server) limitBody(w http.ResponseWriter, r *http.Request, limit int64, within time.Duration) {
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	if r.ContentLength == 0 {
 		return
 	}
 	// net/http lifts the deadline at the body's end: what comes then may last. An
 	// error means that this is no connection that has deadlines.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.pace.body))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(within))
 }
 
 // page serves routes for people: their errors are plain text.

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
-	"golang.org/x/time/rate"
 )
 
 // Server answers the public listener's requests, all but the WebSocket.
@@ -31,9 +30,8 @@ type Server struct {
 	strangers  strangers           // how it takes to calls that speak for nobody
 	ended      endings             // of accounts that are not good any more
 	hooked     hooked              // what webhooks want to be asked about
-	lookups    *rate.Limiter       // of names
-	hooks      *rate.Limiter       // webhooks
-	hookBodies *semaphore.Weighted // webhooks that are being read
+	forgeries  *allowance          // webhooks that Mastodon did not sign, by network
+	hookBodies hookBodies          // webhooks that are being read
 	metrics    *metrics
 	listeners  listeners // of imports
 	wakeTidy   chan struct{}
@@ -54,6 +52,7 @@ type pace struct {
 	sweep         time.Duration // old rows
 	names         time.Duration // names of forgotten people
 	body          time.Duration // how long a request's body may take to arrive
+	hookBody      time.Duration // the same for a webhook's
 	heartbeat     time.Duration // event streams
 	glance        time.Duration // event streams look at the database and their login
 	standingCheck time.Duration // age at which an account's standing is asked again
@@ -72,7 +71,7 @@ type pace struct {
 
 func defaultPace() pace {
 	return pace{
-		tidy: time.Second, sweep: time.Minute, names: time.Hour, body: 30 * time.Second, heartbeat: 15 * time.Second, glance: 2 * time.Second,
+		tidy: time.Second, sweep: time.Minute, names: time.Hour, body: 30 * time.Second, hookBody: 5 * time.Second, heartbeat: 15 * time.Second, glance: 2 * time.Second,
 		standingCheck: 5 * time.Minute, standingRetry: 30 * time.Second, standingWait: 4 * time.Second,
 		standingRound: 5 * time.Second, standingSweep: time.Minute, standingHold: time.Minute,
 		watcherWait: 4 * time.Second,
@@ -107,9 +106,7 @@ func New(cfg Config) (*Server, error) {
 		watchers:   semaphore.NewWeighted(watcherShare),
 		appLock:    make(chan struct{}, 1),
 		asked:      newAsked(),
-		lookups:    newLookupPace(),
-		hooks:      newHookPace(),
-		hookBodies: semaphore.NewWeighted(hookBodies),
+		forgeries:  newAllowance(forgeryEvery, forgeriesAtOnce),
 		wakeTidy:   make(chan struct{}, 1),
 		wakeImport: make(chan struct{}, 1),
 		stopped:    make(chan struct{}),

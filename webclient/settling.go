@@ -9,20 +9,26 @@ import (
 )
 
 // settleStanding writes down what Mastodon said, and ends what has to end. It
-// returns how the account stands now. The caller holds the account's turn.
+// returns how the account stands now. Of two answers that cross, bad news stands:
+// a good word that was asked for before the bad one came is not believed.
 func (s *Server) settleStanding(ctx context.Context, account string, answer said) (standing, error) {
 	if answer.standing == standingGood {
 		return s.settleGood(ctx, account, answer)
 	}
 	now := s.now()
-	var before string
+	var before, username string
+	// News is newer than any question that is under way, also where it is the same.
+	since := `COALESCE(suspended_at, $2)`
+	if answer.by == byWebhook {
+		since = `$2`
+	}
 	err := s.cfg.DB.Update(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT standing FROM accounts WHERE id = $1`, account).Scan(&before)
+		err := tx.QueryRowContext(ctx, `SELECT standing, username FROM accounts WHERE id = $1`, account).Scan(&before, &username)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE accounts SET standing = $1, suspended_at = COALESCE(suspended_at, $2)
-			WHERE id = $3`, answer.standing, now, account)
+		_, err = tx.ExecContext(ctx, `UPDATE accounts SET standing = $1, suspended_at = `+since+` WHERE id = $3`,
+			answer.standing, now, account)
 		if err != nil {
 			return err
 		}
@@ -37,6 +43,7 @@ func (s *Server) settleStanding(ctx context.Context, account string, answer said
 	if before != answer.standing {
 		s.cfg.Log.InfoContext(ctx, "the instance no longer lets an account in", "account", account,
 			"was", before, "standing", answer.standing)
+		s.record(username, account, answer.standing, answer.by)
 	}
 	if before == standingGood || !s.ended.has(account) {
 		if err := s.endStreams(ctx, account, standingCodes[answer.standing]); err != nil {
@@ -49,19 +56,20 @@ func (s *Server) settleStanding(ctx context.Context, account string, answer said
 // settleGood lets the account in again: device passwords work from this moment. A
 // frozen login needs somebody who can see that it is not frozen any more.
 func (s *Server) settleGood(ctx context.Context, account string, answer said) (standing, error) {
-	now := s.now()
-	var before string
+	var before, username string
 	lifted := false
 	err := s.cfg.DB.Update(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT standing FROM accounts WHERE id = $1`, account).Scan(&before)
+		var since int64
+		err := tx.QueryRowContext(ctx, `SELECT standing, username, COALESCE(suspended_at, 0) FROM accounts WHERE id = $1`,
+			account).Scan(&before, &username, &since)
 		if err != nil {
 			return err
 		}
-		if lifted = before != standingDisabled || answer.full; !lifted {
+		if lifted = since <= answer.asked && (before != standingDisabled || answer.full); !lifted {
 			return nil
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE accounts SET standing = 'good', standing_at = $1, trusted_until = $2,
-			suspended_at = NULL WHERE id = $3`, now, now+s.cfg.Grace.Milliseconds(), account)
+			suspended_at = NULL WHERE id = $3`, answer.asked, answer.asked+s.cfg.Grace.Milliseconds(), account)
 		return err
 	})
 	if err != nil {
@@ -72,11 +80,19 @@ func (s *Server) settleGood(ctx context.Context, account string, answer said) (s
 		s.ended.forget(account)
 		if before != standingGood {
 			s.cfg.Log.InfoContext(ctx, "the instance lets an account in again", "account", account, "was", before)
+			s.record(username, account, standingGood, answer.by)
 		}
 	}
 	st, err := s.readStanding(ctx, account)
 	st.signOut = answer.signOut
 	return st, err
+}
+
+// record tells Config.Recorder of a change.
+func (s *Server) record(username, account, standing, by string) {
+	if s.cfg.Recorder != nil {
+		s.cfg.Recorder("standing", username, account, standing, by)
+	}
 }
 
 // endLogins ends those logins of an account that began before a time, and with them

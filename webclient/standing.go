@@ -87,7 +87,10 @@ func (e *cannotTell) Error() string {
 
 func (e *cannotTell) Unwrap() error { return e.cause }
 
-var errAskedJustNow = errors.New("asked a moment ago")
+var (
+	errAskedJustNow = errors.New("asked a moment ago")
+	errSilent       = fmt.Errorf("asked a moment ago: %w", mastodon.ErrDown)
+)
 
 // examine asks Mastodon how account stands, unless it is known well enough, and acts
 // on the answer before it returns: whoever is not good any more is cut off, whoever
@@ -108,13 +111,17 @@ func (s *Server) examine(ctx context.Context, account string, q question) (stand
 	if s.asked.later(account, s.cfg.Now()) {
 		return st, &cannotTell{errAskedJustNow}
 	}
+	if !s.asked.may(s.cfg.Now(), s.pace.standingRetry) {
+		return st, &cannotTell{errSilent}
+	}
 	// Whoever gives the request up must not thereby put the question off.
 	ctx = context.WithoutCancel(ctx)
 	began := s.now()
 	ask, cancel := context.WithTimeout(ctx, s.pace.standingWait)
 	defer cancel()
 	said, err := s.askStanding(ask, account, q)
-	s.metrics.asked(said, err, s.cfg.Now())
+	s.metrics.asked(said, err)
+	s.heard(err)
 	if said.signOut {
 		if err := s.endLogins(ctx, account, errLoginAgain.code, began); err != nil {
 			return st, err
@@ -126,6 +133,7 @@ func (s *Server) examine(ctx context.Context, account string, q question) (stand
 		st.signOut = said.signOut
 		return st, &cannotTell{err}
 	}
+	said.by, said.asked = byCheck, began
 	return s.settleStanding(ctx, account, said)
 }
 
@@ -184,11 +192,53 @@ func (s *Server) Recheck(ctx context.Context, account string) error {
 	return err
 }
 
+// heard notes whether Mastodon has answered a question, and whether it is silent.
+func (s *Server) heard(err error) {
+	now := s.cfg.Now()
+	switch s.metrics.reached(err, now) {
+	case heardSilence:
+		s.asked.hush(now.Add(s.pace.standingRetry))
+	case heardAnswer:
+		s.asked.hush(time.Time{})
+	}
+}
+
 // asked remembers whom Mastodon could not tell us of, for some seconds, so that a
-// crowd of their apps does not ask again and again. Any goroutine may call its methods.
+// crowd of their apps does not ask again and again; and that it is silent, so that
+// not everybody's apps ask either. Any goroutine may call its methods.
 type asked struct {
-	mu   sync.Mutex
-	next map[string]time.Time // when to ask again
+	mu     sync.Mutex
+	next   map[string]time.Time // when to ask again
+	silent time.Time            // when to ask about anybody again; zero: Mastodon is not silent
+}
+
+// may tells whether Mastodon may be asked at all. While it is silent one question
+// may be, and the next one when wait is over: whoever is told yes must ask.
+func (a *asked) may(now time.Time, wait time.Duration) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.silent.IsZero() {
+		return true
+	}
+	if now.Before(a.silent) {
+		return false
+	}
+	a.silent = now.Add(wait)
+	return true
+}
+
+// hush says until when not to ask; zero is that Mastodon has answered.
+func (a *asked) hush(until time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.silent = until
+}
+
+// hushed tells whether nobody may ask now.
+func (a *asked) hushed(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return now.Before(a.silent)
 }
 
 func newAsked() *asked { return &asked{next: map[string]time.Time{}} }

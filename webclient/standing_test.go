@@ -112,7 +112,7 @@ func TestPeopleWithStreamsAreAskedAbout(t *testing.T) {
 			w.instance.SetState("alice", state)
 			before := w.instance.Counters().APICalls
 			w.clock.advance(11 * time.Minute) // less than the jitter's least
-			w.s.askAll(t.Context(), must(w.s.dueNow(t.Context())), newHookPace())
+			w.s.askAll(t.Context(), must(w.s.dueNow(t.Context())), rate.NewLimiter(rate.Inf, 1))
 			assert.Equal(t, before, w.instance.Counters().APICalls, "not asked yet")
 			w.clock.advance(8 * time.Minute)
 			w.inTime("refused", func() bool { return w.standing("alice") == standing })

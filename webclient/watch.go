@@ -22,7 +22,6 @@ const (
 	watchPerSecond = 10
 	watchPortion   = 200 // people per sweep
 	watchMost      = 10_000
-	everybody      = "" // no account: while Mastodon is silent
 )
 
 // watched is somebody to ask about.
@@ -72,13 +71,12 @@ func (s *Server) watchStanding(ctx context.Context) error {
 // again in a later round.
 func (s *Server) askAll(ctx context.Context, due []watched, pace *rate.Limiter) {
 	defer s.metrics.pending.Set(0)
-	down := s.asked.later(everybody, s.cfg.Now())
-	if len(due) == 0 && !down && s.metrics.silence(s.cfg.Now()) > 0 { // so that its return is seen
+	now := s.cfg.Now()
+	down := s.asked.hushed(now)
+	// So that its return is seen, whoever is due:
+	if len(due) == 0 && s.metrics.silence(now) > 0 && s.asked.may(now, s.pace.standingRetry) {
 		_, err := s.cfg.Mastodon.Instance(ctx)
-		s.metrics.reached(err, s.cfg.Now())
-		if err != nil {
-			s.asked.putOff(everybody, s.cfg.Now().Add(s.pace.standingRetry))
-		}
+		s.heard(err)
 	}
 	for i, one := range due {
 		s.metrics.pending.Set(float64(len(due) - i))
@@ -90,9 +88,7 @@ func (s *Server) askAll(ctx context.Context, due []watched, pace *rate.Limiter) 
 			s.hookAgain(one)
 			continue
 		}
-		if down = s.askAbout(ctx, one); down {
-			s.asked.putOff(everybody, s.cfg.Now().Add(s.pace.standingRetry))
-		}
+		down = s.askAbout(ctx, one)
 	}
 }
 
