@@ -1,13 +1,13 @@
 # Each target is one script, so that it runs the same without make.
 .DEFAULT_GOAL := help
-export MASTODON CLEAN FUZZTIME
+export MASTODON CLEAN DIR FUZZTIME
 
 .PHONY: help demo build test race lint fuzz bench panel generate e2e clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: ## start everything on this machine and print the address to open (MASTODON=https://…, CLEAN=1)
+demo: ## start everything on this machine and print the address to open (MASTODON=https://…, CLEAN=1, DIR=/path)
 	@scripts/demo.sh
 
 build: ## build bin/trunkline
@@ -25,7 +25,7 @@ lint: ## judge the sources: gofmt, vet, staticcheck, luacheck, tsc, eslint
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@scripts/fuzz.sh
 
-bench: ## measure the gateway beside the XMPP server's own WebSocket
+bench: ## measure the gateway beside the XMPP server's own WebSocket, and how fast passwords are answered for
 	@scripts/bench.sh
 
 panel: ## rebuild static/dist from webclient/panel

@@ -173,3 +173,14 @@ func TestFrontsWithoutASecretAreNotThere(t *testing.T) {
 	}
 	assert.Equal(t, exitOK, r.stop())
 }
+
+// What only the parts themselves can judge is told as a sentence, and nothing
+// listens.
+func TestServeSaysWhichFrontIsWrong(t *testing.T) {
+	_, key, _ := start(t, "config", "secret")
+	secret := fmt.Sprintf("ldap_secret = %q\n", strings.TrimSpace(key))
+	code, _, stderr := start(t, "serve", "--config", writeConfig(t, secret+"[ldap]\nlisten = \"127.0.0.1:0\"\nservice_dn = \"uid=alice,ou=people,dc=social,dc=example\"\n"))
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, stderr, "service")
+	assert.NotContains(t, stderr, "listening")
+}

@@ -101,27 +101,23 @@ type node struct {
 
 // newNode builds the parts and starts none of them. The order is that of need:
 // everything needs the database, the gateway, the web side and the fronts need
-// tokens. Where
-// two parts need each other (a revocation closes streams; a change of consent
+// tokens. Where two parts need each other (a revocation closes streams; a change of consent
 // reaches streams; an import runs through the gateway; a device password depends
 // on what Mastodon says) they are handed the node, which finds the other part when
 // it is called, after newNode.
-func newNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (n *node, err error) {
-	n = &node{cfg: cfg, log: log, front: "panel", metrics: prometheus.NewRegistry()}
+func newNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (*node, error) {
+	n := &node{cfg: cfg, log: log, front: "panel", metrics: prometheus.NewRegistry()}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var err error
 	if n.db, err = sqldb.Open(ctx, cfg.StoreURL().Reveal()); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			n.close()
-		}
-	}()
 	n.resume = &resumptions{db: n.db, now: time.Now}
 	for _, build := range []func() error{
 		n.newTokens, n.newGateway, n.newWebclient, n.newCore, n.newFronts, n.newKickers,
 	} {
 		if err := build(); err != nil {
+			n.close()
 			return nil, err
 		}
 	}

@@ -124,7 +124,7 @@ func lockFolder(dir string) (*os.File, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("stack: one is running already in %s; end it first, or name another folder with -dir", dir)
+		return nil, fmt.Errorf("stack: one is running already in %s; end it first, or take another folder: make demo DIR=/path", dir)
 	}
 	return f, nil
 }
