@@ -29,7 +29,11 @@ func (c *Core) Auth(ctx context.Context, q Question) Result {
 func (c *Core) AuthBy(ctx context.Context, q Question, check func(context.Context) (Verdict, error)) Result {
 	return c.auth(ctx, q, func(ctx context.Context) Result {
 		began := time.Now()
-		r := c.ask(ctx, c.issued, check)
+		lane := c.devices
+		if immediate(q.Secret) {
+			lane = c.quick
+		}
+		r := c.ask(ctx, lane, check)
 		if r.Answer == No && !q.Prompt {
 			held := time.Now()
 			c.hold(ctx, min(c.guard.mistake(q.User, q.Address), lastHold-time.Since(began)))
@@ -62,7 +66,7 @@ func (c *Core) guess(ctx context.Context, q Question) Result {
 		return Result{Answer: Unknown, Reason: ReasonThrottled, RetryAfter: wait}
 	}
 	lane := c.strangers
-	if t.known {
+	if t.known || t.recalled {
 		lane = c.regulars
 	}
 	r := c.ask(ctx, lane, func(ctx context.Context) (v Verdict, err error) {
@@ -98,13 +102,35 @@ func (c *Core) Exists(ctx context.Context, q Question) Answer {
 	began := time.Now()
 	r := Result{Answer: No}
 	if c.ours(ctx, q) {
-		r = c.ask(ctx, c.issued, func(ctx context.Context) (v Verdict, err error) {
+		r = c.ask(ctx, c.existence, func(ctx context.Context) (v Verdict, err error) {
 			v.OK, err = c.verifier.Exists(ctx, q.User)
 			return v, err
 		})
 	}
 	c.metrics.answered(q.Front, "exists", r.Answer, time.Since(began))
 	return r.Answer
+}
+
+// Welcome says whether somebody may come in with a password that the one who asks
+// has found right elsewhere, within thinkTime. It is recorded: it is a login.
+func (c *Core) Welcome(ctx context.Context, q Question) Result {
+	began := time.Now()
+	r := Result{Answer: No, Reason: ReasonOtherHost}
+	if c.ours(ctx, q) {
+		r = c.ask(ctx, c.quick, func(ctx context.Context) (v Verdict, err error) {
+			v.Reason = ReasonUnwelcome
+			if v.OK, err = c.verifier.Welcome(ctx, q.User); v.OK {
+				v.Reason = ReasonOK
+			}
+			return v, err
+		})
+	}
+	c.metrics.answered(q.Front, "welcome", r.Answer, time.Since(began))
+	c.Record(Event{
+		Front: q.Front, Caller: q.Caller, Op: "welcome", Username: strings.ToLower(q.User),
+		Address: q.Address, Outcome: string(r.Answer), Reason: r.Reason,
+	})
+	return r
 }
 
 // Record keeps what a front has decided by itself. It never blocks.

@@ -112,7 +112,7 @@ func (a *authHTTP) question(w http.ResponseWriter, r *http.Request, withPassword
 		return Question{}, false
 	}
 	q.Front = frontAuthHTTP
-	q.Caller = string(a.user)
+	q.Caller = caller(r)
 	return q, true
 }
 

@@ -42,7 +42,7 @@ func TestAuthHTTPGoldenRequest(t *testing.T) {
 	require.True(t, strings.HasPrefix(answer, "HTTP/1.1 200 OK\r\n"), answer)
 	require.True(t, strings.HasSuffix(answer, "\r\n\r\ntrue"), "exactly that, without a newline: %q", answer)
 	require.Contains(t, answer, "Content-Length: 4\r\n")
-	require.Equal(t, Event{Front: "auth_http", Caller: "prosody", Op: "auth", Username: "carol", Account: "id-carol",
+	require.Equal(t, Event{Front: "auth_http", Caller: "127.0.0.1", Op: "auth", Username: "carol", Account: "id-carol",
 		Credential: "credential-carol", Outcome: "yes", Reason: "ok"}, tb.last())
 	exists := overTCP(t, authHTTPOf(t, tb), prosodyGet("/prosody/user_exists?user=carol&server=http.pp.test"))
 	require.True(t, strings.HasSuffix(exists, "\r\n\r\ntrue"), exists)

@@ -34,6 +34,9 @@ type Verifier interface {
 	Check(ctx context.Context, service, username, secret, front, from string) (
 		ok bool, reason, account, session, credential string, err error)
 	Exists(ctx context.Context, username string) (bool, error)
+	// Welcome says whether username may come in with a password that somebody else,
+	// such as a directory, has found right: nothing is known against them.
+	Welcome(ctx context.Context, username string) (bool, error)
 }
 
 // Fallback knows passwords that Trunkline did not issue and that people made up
@@ -47,7 +50,7 @@ type Recorder interface{ Record(Event) }
 
 // Event is one decision. It never holds a secret.
 type Event struct {
-	Front, Caller, Op             string // Op: "auth" or a front's own word
+	Front, Caller, Op             string // Op: "auth", "welcome" or a front's own word
 	Username, Account, Credential string
 	Address                       string // the person's, "" where the front does not know it
 	Outcome, Reason               string // Outcome: an Answer
@@ -71,12 +74,13 @@ const (
 	ReasonLate      = "late"       // no answer in time
 	ReasonBusy      = "busy"       // too many questions at once
 	ReasonThrottled = "throttled"  // too many wrong guesses; see Result.RetryAfter
+	ReasonUnwelcome = "unwelcome"  // suspended or blocked, whatever the password
 )
 
 // Question is what a front was asked.
 type Question struct {
 	Front   string // "prosody", "extauth", …: a fixed word
-	Caller  string // which server asks, where a front can tell several apart
+	Caller  string // which server asks: its certificate's name or its address
 	Address string // the person's IP address as text; "" or nonsense is no address
 	Service string // "xmpp" if empty
 	User    string // as typed; compared without case
@@ -134,7 +138,9 @@ type Core struct {
 	metrics  *metrics
 
 	// Each kind of question has room of its own, so that none can take the others'.
-	issued, strangers, regulars *lane
+	// What the database alone answers is quick; a device's password and whether
+	// somebody exists may wait for Mastodon.
+	quick, devices, existence, strangers, regulars *lane
 }
 
 // NewCore checks the configuration. It starts nothing.
@@ -155,6 +161,7 @@ func NewCore(cfg CoreConfig) (*Core, error) {
 	return &Core{
 		verifier: cfg.Verifier, fallback: cfg.Fallback, recorder: cfg.Recorder, domain: strings.ToLower(cfg.Domain),
 		log: cfg.Log, guard: newGuard(cfg.Now), metrics: m,
-		issued: newLane(maxAsking, maxAsking), strangers: newLane(2, 16), regulars: newLane(4, 64),
+		quick: newLane(maxAsking, maxAsking), devices: newLane(maxAsking, maxAsking), existence: newLane(maxAsking, maxAsking),
+		strangers: newLane(2, 16), regulars: newLane(4, 64),
 	}, nil
 }

@@ -95,8 +95,18 @@ func TestWhatEndedIsTold(t *testing.T) {
 	require.JSONEq(t, `{"seq":8,"ended":[{"kind":"credential","subject":"c1","user":"alice","account":"1","reason":"revoked"}]}`, body)
 	require.Equal(t, []int64{-1, 7}, feed.after)
 
+	status, body = question(`{"after":7,"away":82799.9}`) // 23 hours
+	require.Equal(t, http.StatusOK, status)
+	require.NotContains(t, body, "gap")
+	status, body = question(`{"after":7,"away":82800.5}`)
+	require.Equal(t, http.StatusOK, status)
+	require.JSONEq(t, `{"seq":7,"ended":[],"gap":true}`, body, "what ended meanwhile may be gone")
+	_, body = question(`{"after":-1,"away":82800.5}`)
+	require.NotContains(t, body, "gap", "who begins has missed nothing")
+	feed.after = feed.after[:2]
+
 	for _, bad := range []string{
-		``, `null`, `[]`, `{}`, `{"after":null}`, `{"after":"7"}`, `{"after":-2}`, `{"after":1.5}`, `{"after":1e30}`, `{"after":1}{}`,
+		``, `null`, `[]`, `{}`, `{"after":null}`, `{"after":"7"}`, `{"after":-2}`, `{"after":1.5}`, `{"after":1e30}`, `{"after":1}{}`, `{"after":1,"away":-1}`, `{"after":1,"away":"long"}`,
 	} {
 		status, body = question(bad)
 		require.Equal(t, http.StatusBadRequest, status, bad)
@@ -118,17 +128,19 @@ func TestWhatEndedIsTold(t *testing.T) {
 
 // What parses is a place in the list, and says the same when written again.
 func FuzzParseAfter(f *testing.F) {
-	for _, s := range []string{`{"after":-1}`, `{"after":7}`, `{"after":9223372036854775807}`, `{"AFTER":1}`, `{"after":null}`, `[]`, "\xff"} {
+	for _, s := range []string{`{"after":-1}`, `{"after":7}`, `{"after":9223372036854775807}`, `{"after":7,"away":1e9}`, `{"AFTER":1}`, `{"after":null}`, `[]`, "\xff"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		after, err := parseAfter(body)
+		after, gap, err := parseAfter(body)
 		if err != nil {
 			require.Zero(t, after)
+			require.False(t, gap)
 			return
 		}
+		require.False(t, gap && after < 0, "who begins has missed nothing")
 		require.GreaterOrEqual(t, after, int64(-1))
-		again, err := parseAfter(fmt.Appendf(nil, `{"after":%d}`, after))
+		again, _, err := parseAfter(fmt.Appendf(nil, `{"after":%d}`, after))
 		require.NoError(t, err)
 		require.Equal(t, after, again)
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 )
 
 // Extauth answers "trunkline extauth", the program that ejabberd starts, to be
@@ -72,14 +73,16 @@ type extauthQuestion struct {
 }
 
 func (q extauthQuestion) ask(r *http.Request, core *Core) Answer {
-	asked := Question{Front: frontExtauth, User: q.User, Host: q.Host, Secret: string(q.Secret), Prompt: true}
+	asked := Question{Front: frontExtauth, Caller: caller(r), User: q.User, Host: q.Host, Secret: string(q.Secret), Prompt: true}
 	switch q.Op {
 	case "auth":
 		return core.Auth(r.Context(), asked).Answer
 	case "isuser":
 		return core.Exists(r.Context(), asked)
 	}
-	core.Record(Event{Front: frontExtauth, Op: q.Op, Username: q.User, Outcome: string(No), Reason: "unsupported"})
+	core.Record(Event{
+		Front: frontExtauth, Caller: asked.Caller, Op: q.Op, Username: strings.ToLower(q.User), Outcome: string(No), Reason: "unsupported",
+	})
 	return No
 }
 

@@ -58,8 +58,8 @@ func TestExtauthAnswers(t *testing.T) {
 
 func TestExtauthRecordsWhatItRefuses(t *testing.T) {
 	tb, h := extauthFront(t)
-	serve(h, postExtauth(`{"op":"tryregister","user":"carol","host":"social.example"}`))
-	require.Equal(t, Event{Front: "extauth", Op: "tryregister", Username: "carol", Outcome: "no", Reason: "unsupported"}, tb.last())
+	serve(h, postExtauth(`{"op":"tryregister","user":"Carol","host":"social.example"}`))
+	require.Equal(t, Event{Front: "extauth", Caller: "192.0.2.1", Op: "tryregister", Username: "carol", Outcome: "no", Reason: "unsupported"}, tb.last())
 	serve(h, postExtauth(`{"op":"auth","user":"alice","host":"social.example","secret":"tlt_right"}`))
 	require.Equal(t, "extauth", tb.last().Front)
 	require.Equal(t, "yes", tb.last().Outcome)

@@ -201,7 +201,7 @@ func newStackWith(t *testing.T, cfg integration.ProsodyConfig) *stack {
 }
 
 // newTokens is a stack of alice, bob and carol alone.
-func newTokens(t *testing.T) *stack {
+func newTokens(t testing.TB) *stack {
 	t.Helper()
 	s := &stack{tb: t, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, db: sqldbtest.New(t)}
 	var err error

@@ -46,6 +46,10 @@ func (tb *table) Exists(_ context.Context, username string) (bool, error) {
 	return known, tb.err
 }
 
+func (tb *table) Welcome(ctx context.Context, username string) (bool, error) {
+	return username != "mallory", tb.err
+}
+
 func (tb *table) Record(e Event) {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()

@@ -20,8 +20,15 @@ var (
 	mistakes = pace{free: 3, first: 100 * time.Millisecond, longest: time.Second, forget: time.Minute}
 )
 
+// glances are looks at whether a password is one that was right before, which is
+// told without asking anybody. A thousand are free, which is more than somebody
+// without a botnet gets through; then they are as slow as guesses. Without that
+// whoever is told "throttled" would know that the password is wrong, and could
+// guess as fast as he can ask.
+var glances = pace{free: 1000, first: time.Second, longest: 30 * time.Second, forget: 2 * time.Minute}
+
 // trust is how long somebody who succeeded from an address is let through there
-// while others are throttled.
+// while others are throttled, and a password that was right from anywhere.
 const trust = 14 * 24 * time.Hour
 
 // maxHeld bounds the answers that are held back at once.
@@ -31,7 +38,8 @@ const maxHeld = 128
 //
 // Nobody can lock another out: our own passwords never wait, and whoever
 // succeeded from an address lately has a count of their own there, which nobody
-// from another address can raise.
+// from another address can raise. Where addresses are not known, what was right
+// lately is recognised by a mark, a hash under a key that this process alone has.
 type guard struct {
 	now  func() time.Time
 	seed maphash.Seed
@@ -41,6 +49,7 @@ type guard struct {
 	accounts  *meter // guesses, by account
 	addresses *meter // guesses, by network
 	known     *meter // guesses, by account and network, of those who succeeded
+	owners    *meter // glances, by account of those who succeeded; seen are the marks of what was right
 	mistakes  *meter // wrong passwords that look like ours, by account or network
 }
 
@@ -48,7 +57,7 @@ func newGuard(now func() time.Time) *guard {
 	return &guard{
 		now: now, seed: maphash.MakeSeed(), held: make(chan struct{}, maxHeld),
 		accounts: newMeter(guessesPerAccount), addresses: newMeter(guessesPerAddress),
-		known: newMeter(guessesPerAccount), mistakes: newMeter(mistakes),
+		known: newMeter(guessesPerAccount), owners: newMeter(glances), mistakes: newMeter(mistakes),
 	}
 }
 
@@ -59,6 +68,7 @@ type try struct {
 	account, place string
 	mark           uint64
 	known          bool // succeeded from there lately
+	recalled       bool // the password was right lately
 	undo           []func()
 }
 
@@ -70,9 +80,13 @@ func (g *guard) admit(username, address, secret string) (*try, time.Duration) {
 	defer g.mu.Unlock()
 	regular := g.known.find(t.pair())
 	t.known = regular != nil && now.Before(regular.trusted)
-	wait := max(g.accounts.wait(t.account, now), g.addresses.wait(t.place, now))
-	if t.known {
+	t.recalled = !t.known && g.recall(t, now)
+	wait := g.addresses.wait(t.place, now)
+	switch {
+	case t.known:
 		wait = g.known.wait(t.pair(), now)
+	case !t.recalled:
+		wait = max(wait, g.accounts.wait(t.account, now))
 	}
 	if wait > 0 {
 		return nil, wait
@@ -90,6 +104,21 @@ func (g *guard) admit(username, address, secret string) (*try, time.Duration) {
 	return t, 0
 }
 
+// recall says whether the password was right lately, if it may be looked at.
+func (g *guard) recall(t *try, now time.Time) bool {
+	own := g.owners.find(t.account)
+	if own == nil || !now.Before(own.trusted) || g.owners.wait(t.account, now) > 0 {
+		return false
+	}
+	if own.has(t.mark) {
+		return true
+	}
+	if tally := g.accounts.find(t.account); tally == nil || !tally.has(t.mark) {
+		g.owners.add(t.account, now)
+	}
+	return false
+}
+
 func (t *try) pair() string { return t.account + " " + t.place }
 
 // count counts the guess against the account.
@@ -104,7 +133,11 @@ func (t *try) count(now time.Time) {
 func (t *try) end(answer Answer) {
 	t.g.mu.Lock()
 	defer t.g.mu.Unlock()
+	own := t.g.owners.find(t.account)
 	if answer == No {
+		if own != nil {
+			own.erase(t.mark) // it has been changed
+		}
 		// Not counted for the sake of an earlier one that was taken back since.
 		if tally := t.g.accounts.find(t.account); tally == nil || !tally.has(t.mark) {
 			t.count(t.g.now())
@@ -114,8 +147,16 @@ func (t *try) end(answer Answer) {
 	for _, undo := range t.undo {
 		undo()
 	}
-	if answer == Yes && t.place != "" {
-		now := t.g.now()
+	if answer != Yes {
+		return
+	}
+	now := t.g.now()
+	own = t.g.owners.entry(t.account, now)
+	own.trusted = now.Add(trust)
+	if !own.has(t.mark) {
+		own.note(t.mark)
+	}
+	if t.place != "" {
 		t.g.known.entry(t.pair(), now).trusted = now.Add(trust)
 	}
 }
@@ -162,25 +203,4 @@ func network(address string) string {
 		return ""
 	}
 	return p.String()
-}
-
-// issued says whether a password has the look of those that Trunkline issues:
-// then nobody else is asked about it.
-func issued(secret string) bool {
-	for _, prefix := range []string{"tlt_", "tli_", "tla_"} {
-		if strings.HasPrefix(secret, prefix) {
-			return true
-		}
-	}
-	typed := strings.ToLower(strings.TrimSpace(secret))
-	if strings.HasPrefix(typed, "tld-") || strings.HasPrefix(typed, "tld ") {
-		return true
-	}
-	typed = strings.NewReplacer(" ", "", "-", "").Replace(typed)
-	if body, ok := strings.CutPrefix(typed, "tld"); ok && len(body) == 24 &&
-		!strings.ContainsFunc(body, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '2' || r > '7') }) {
-		return true
-	}
-	// A JSON Web Token: three parts, the first of which begins with {".
-	return strings.HasPrefix(secret, "eyJ") && strings.Count(secret, ".") == 2
 }

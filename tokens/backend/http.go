@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 )
@@ -33,6 +34,22 @@ func same(sent string, secret []byte) bool {
 	// Hashed first, for the comparison's time tells the length.
 	got, want := sha256.Sum256([]byte(sent)), sha256.Sum256(secret)
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1 && len(secret) > 0
+}
+
+// caller names the server that asks: by its client certificate where the listener
+// has verified one, else by its address; "unix" for one that comes through a socket
+// in the file system.
+func caller(r *http.Request) string {
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		if name := r.TLS.VerifiedChains[0][0].Subject.CommonName; name != "" {
+			return name
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil { // Go writes such an address as "@" or as a path
+		return "unix"
+	}
+	return host
 }
 
 // readBody reads a body of at most limit bytes, or refuses the request.

@@ -29,7 +29,7 @@ type tally struct {
 	key      string
 	failures int
 	last     time.Time
-	seen     [4]uint64 // marks of the latest failures; 0 is none
+	seen     [4]uint64 // marks, the latest first: of failures, or of what was right; 0 is none
 	trusted  time.Time // until when, after a success
 }
 
@@ -97,10 +97,10 @@ func (m *meter) add(key string, now time.Time) (undo func()) {
 	}
 }
 
-// has says whether one of the latest failures had this mark.
+// has says whether this mark is among the latest.
 func (t *tally) has(mark uint64) bool { return slices.Contains(t.seen[:], mark) }
 
-// note remembers the mark of a failure, in place of the oldest.
+// note remembers a mark in place of the oldest.
 func (t *tally) note(mark uint64) {
 	copy(t.seen[1:], t.seen[:])
 	t.seen[0] = mark

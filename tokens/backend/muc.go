@@ -115,7 +115,7 @@ func (m *muc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		who = q.person.Localpart() // as the other fronts write it
 	}
 	m.core.Record(Event{
-		Front: frontMUC, Op: "join", Username: who, Outcome: string(result.Answer),
+		Front: frontMUC, Caller: caller(r), Op: "join", Username: who, Outcome: string(result.Answer),
 		Reason: q.room.String() + ": " + result.Reason,
 	})
 	if result.Answer == Yes {

@@ -119,12 +119,12 @@ func TestMUCGoldenRequest(t *testing.T) {
 	answer := overTCP(t, h, joinRequest(seen))
 	require.True(t, strings.HasPrefix(answer, "HTTP/1.1 200 OK\r\n"), answer)
 	require.True(t, strings.HasSuffix(answer, "\r\n\r\n{\"allowed\":true}\n"), answer)
-	require.Equal(t, Event{Front: "muc", Op: "join", Username: "bob", Outcome: "yes",
+	require.Equal(t, Event{Front: "muc", Caller: "127.0.0.1", Op: "join", Username: "bob", Outcome: "yes",
 		Reason: "tea@rooms.pp.test: followers:alice"}, tb.last())
 	allowed, why := read(t, wire(t, h, joinRequest(strings.Replace(seen, "bob", "alice", 1))))
 	require.False(t, allowed, "she does not follow herself")
 	require.Contains(t, why, "rules of this room")
-	require.Equal(t, Event{Front: "muc", Op: "join", Username: "alice", Outcome: "no",
+	require.Equal(t, Event{Front: "muc", Caller: "127.0.0.1", Op: "join", Username: "alice", Outcome: "no",
 		Reason: "tea@rooms.pp.test: not_named"}, tb.last())
 }
 

@@ -196,7 +196,7 @@ func (o *oauth) token(w http.ResponseWriter, r *http.Request) {
 		failure.write(w)
 		return
 	}
-	q.Front, q.Caller = frontOAuth, string(o.id)
+	q.Front, q.Caller = frontOAuth, caller(r)
 	var minted string
 	var expires time.Time
 	result := o.core.AuthBy(r.Context(), q, func(ctx context.Context) (v Verdict, err error) {

@@ -104,13 +104,13 @@ func TestOAuthGoldenRequests(t *testing.T) {
 	a := decode[tokenAnswer](t, w)
 	require.Equal(t, tokenAnswer{Token: "tla_minted0", Type: "Bearer", Expires: 60, Scope: "xmpp"}, a)
 	require.Equal(t, "bearer", strings.ToLower(a.Type), "what the module compares")
-	require.Equal(t, Event{Front: "oauth", Caller: "prosody", Op: "auth", Username: "alice", Account: "id-alice",
+	require.Equal(t, Event{Front: "oauth", Caller: "127.0.0.1", Op: "auth", Username: "alice", Account: "id-alice",
 		Credential: "credential-alice", Outcome: "yes", Reason: "ok"}, d.last())
 
 	w = wire(t, h, validation(a.Token))
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Equal(t, map[string]any{"sub": "id-alice", "preferred_username": "alice"}, decode[map[string]any](t, w), "and nothing else")
-	require.Equal(t, Event{Front: "oauth", Caller: "prosody", Op: "token", Username: "alice", Account: "id-alice",
+	require.Equal(t, Event{Front: "oauth", Caller: "127.0.0.1", Op: "token", Username: "alice", Account: "id-alice",
 		Outcome: "yes", Reason: "ok"}, d.last())
 }
 

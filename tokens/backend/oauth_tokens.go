@@ -87,7 +87,7 @@ func (o *oauth) owner(r *http.Request, token string) (username, account string, 
 	}
 	o.core.metrics.answered(frontOAuth, "token", result.Answer, time.Since(began))
 	o.core.Record(Event{
-		Front: frontOAuth, Caller: string(o.id), Op: "token", Username: username, Account: account,
+		Front: frontOAuth, Caller: caller(r), Op: "token", Username: username, Account: account,
 		Outcome: string(result.Answer), Reason: result.Reason,
 	})
 	return username, account, result
@@ -157,7 +157,7 @@ func requestOrigin(r *http.Request) string {
 // lookUp asks for the owner of a token that may be ours.
 func (o *oauth) lookUp(r *http.Request, token string) (username, account string, result Result) {
 	var name string // read after a yes alone: what is left running may still write it
-	result = o.core.ask(r.Context(), o.core.issued, func(ctx context.Context) (v Verdict, err error) {
+	result = o.core.ask(r.Context(), o.core.quick, func(ctx context.Context) (v Verdict, err error) {
 		name, v.Account, v.OK, err = o.access.Access(ctx, token)
 		if v.Reason = ReasonOK; !v.OK {
 			v.Reason = reasonNoToken

@@ -20,6 +20,8 @@ func (brittle) Check(_ context.Context, _, username, _, _, _ string) (bool, stri
 
 func (brittle) Exists(context.Context, string) (bool, error) { panic("not even that") }
 
+func (brittle) Welcome(context.Context, string) (bool, error) { panic("nor that") }
+
 func TestAQuestionThatPanicsHurtsNobodyElse(t *testing.T) {
 	core, err := NewCore(CoreConfig{Verifier: brittle{}, Domain: "social.example"})
 	require.NoError(t, err)
@@ -30,6 +32,7 @@ func TestAQuestionThatPanicsHurtsNobodyElse(t *testing.T) {
 		require.Equal(t, Result{Answer: Unknown, Reason: ReasonTrouble}, ask("mallory"))
 	}
 	require.Equal(t, Unknown, core.Exists(t.Context(), Question{Front: "prosody", User: "alice"}))
+	require.Equal(t, Unknown, core.Welcome(t.Context(), Question{Front: "prosody", User: "alice"}).Answer)
 	require.Equal(t, Yes, ask("alice").Answer)
-	require.InDelta(t, 2*maxAsking+1, testutil.ToFloat64(core.metrics.panics), 0)
+	require.InDelta(t, 2*maxAsking+2, testutil.ToFloat64(core.metrics.panics), 0)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 	"unicode/utf8"
 )
 
@@ -17,7 +18,7 @@ import (
 type Feed interface {
 	// Feed returns up to limit entries after the one numbered after, oldest first,
 	// and the number to ask after next time. after < 0 asks for the present end of
-	// the feed alone.
+	// the feed alone. Entries are kept for a day at least.
 	Feed(ctx context.Context, after int64, limit int) (ended []Ended, last int64, err error)
 }
 
@@ -30,6 +31,10 @@ type Ended struct {
 	Reason  string `json:"reason"`  // a plain sentence for the person
 }
 
+// feedKept is how long a follower may be away and still hear of everything: less
+// than the day, for clocks differ and old entries are removed at any time.
+const feedKept = 23 * time.Hour
+
 // feedPage is how many entries one answer holds at most.
 const feedPage = 500
 
@@ -40,8 +45,13 @@ const feedPage = 500
 //	Authorization: Bearer SECRET
 //	{"op":"auth","user":"alice","host":"example.org","secret":"…","address":"203.0.113.7"}
 //	{"op":"exists","user":"alice","host":"example.org"}
+//	{"op":"welcome","user":"alice","host":"example.org","address":"203.0.113.7"}
 //
 //	200 {"result":"yes"|"no"|"unknown"}
+//
+// "welcome" is asked about somebody whose password another authentication module
+// has found right: yes for people in good standing and for whom nothing is known
+// of, no for who is suspended or blocked.
 //
 // "address" is the person's, and may be left out. A yes to "auth" also has
 // "account", "session" and "credential", what the password hangs on; an unknown
@@ -50,13 +60,15 @@ const feedPage = 500
 //
 //	POST /prosody/revocations
 //	Authorization: Bearer SECRET
-//	{"after":7}
+//	{"after":7,"away":2.5}
 //
 //	200 {"seq":9,"ended":[{"kind":"credential"|"session"|"account","subject":"…","user":"…","account":"…","reason":"…"}]}
 //
 // holds what ended after entry 7, oldest first and at most 500 of it; "seq" is
-// the next "after". -1 asks for the present end alone. 503 when the feed cannot
-// be read now.
+// the next "after". -1 asks for the present end alone. "away" is how many seconds
+// ago the last answer came, and may be left out; for who was away for longer than
+// the feed is kept, the answer has "gap":true and the present end: what ended
+// meanwhile cannot be told any more. 503 when the feed cannot be read now.
 //
 // People of another host than the domain do not exist. 401 for a wrong or missing
 // secret, 400 for a body that is no such request, 413 for one over 4 KiB, 405
@@ -106,11 +118,14 @@ func (p *prosody) verify(w http.ResponseWriter, r *http.Request, body []byte) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	asked := Question{Front: "prosody", Address: q.Address, User: q.User, Host: q.Host, Secret: string(q.Secret)}
+	asked := Question{Front: "prosody", Caller: caller(r), Address: q.Address, User: q.User, Host: q.Host, Secret: string(q.Secret)}
 	answer := map[string]string{}
-	if q.Op == opExists {
+	switch q.Op {
+	case opExists:
 		answer["result"] = string(p.core.Exists(r.Context(), asked))
-	} else {
+	case opWelcome:
+		answer["result"] = string(p.core.Welcome(r.Context(), asked).Answer)
+	default:
 		result := p.core.Auth(r.Context(), asked)
 		answer["result"] = string(result.Answer)
 		switch result.Answer {
@@ -125,10 +140,13 @@ func (p *prosody) verify(w http.ResponseWriter, r *http.Request, body []byte) {
 }
 
 func (p *prosody) revocations(w http.ResponseWriter, r *http.Request, body []byte) {
-	after, err := parseAfter(body)
+	after, gap, err := parseAfter(body)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
+	}
+	if gap {
+		after = -1
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), thinkTime)
 	defer cancel()
@@ -144,12 +162,14 @@ func (p *prosody) revocations(w http.ResponseWriter, r *http.Request, body []byt
 	reply(w, http.StatusOK, struct {
 		Seq   int64   `json:"seq"`
 		Ended []Ended `json:"ended"`
-	}{last, ended})
+		Gap   bool    `json:"gap,omitempty"`
+	}{last, ended, gap})
 }
 
 const (
-	opAuth   = "auth"
-	opExists = "exists"
+	opAuth    = "auth"
+	opExists  = "exists"
+	opWelcome = "welcome"
 )
 
 // question is the body of a request.
@@ -174,26 +194,33 @@ func parseQuestion(body []byte) (question, error) {
 		}
 	}
 	switch {
-	case q.Op != opAuth && q.Op != opExists:
-		return question{}, errors.New(`"op" must be "auth" or "exists"`)
+	case q.Op != opAuth && q.Op != opExists && q.Op != opWelcome:
+		return question{}, errors.New(`"op" must be "auth", "exists" or "welcome"`)
 	case q.Op == opAuth && q.Secret == "":
 		return question{}, errors.New(`"secret" is missing`)
-	case q.Op == opExists && q.Secret != "":
-		return question{}, errors.New(`"exists" takes no "secret"`)
+	case q.Op != opAuth && q.Secret != "":
+		return question{}, errors.New(`only "auth" takes a "secret"`)
 	}
 	return q, nil
 }
 
-// parseAfter reads the body of a question for what ended.
-func parseAfter(body []byte) (int64, error) {
-	var q struct{ After *int64 }
+// parseAfter reads the body of a question for what ended, and says whether there
+// is a gap between the last answer and what can still be told.
+func parseAfter(body []byte) (after int64, gap bool, err error) {
+	var q struct {
+		After *int64
+		Away  float64 // seconds
+	}
 	if err := parseObject(body, &q); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	if q.After == nil || *q.After < -1 {
-		return 0, errors.New(`"after" must be a whole number from -1`)
+	switch {
+	case q.After == nil || *q.After < -1:
+		return 0, false, errors.New(`"after" must be a whole number from -1`)
+	case q.Away < 0:
+		return 0, false, errors.New(`"away" must not be negative`)
 	}
-	return *q.After, nil
+	return *q.After, *q.After >= 0 && q.Away > feedKept.Seconds(), nil
 }
 
 // parseObject reads one JSON object and nothing after it.

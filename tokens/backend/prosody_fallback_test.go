@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func TestEachPasswordGoesWhereItBelongs(t *testing.T) {
 	phone := s.device("bob")
 	for _, secret := range []string{
 		s.password("bob"), phone.secret, strings.ToUpper(phone.secret), strings.ReplaceAll(phone.secret, "-", " "),
-		strings.ReplaceAll(phone.secret, "-", ""),
+		strings.ReplaceAll(phone.secret, "-", ""), strings.ReplaceAll(phone.secret, "-", "\u2013"),
 	} {
 		require.Equal(t, "", s.login("bob", secret))
 		require.Equal(t, wrong, s.login("dave", secret))
@@ -51,6 +52,7 @@ func TestEachPasswordGoesWhereItBelongs(t *testing.T) {
 	require.NotContains(t, s.prosody.Log(), "asked about", "no password of ours has left")
 
 	asked := s.front.count("auth")
+	require.Zero(t, s.front.count("welcome"))
 	require.Equal(t, "", s.login("bob", "bobs own"))
 	require.Equal(t, "", s.login("dave", "daves own"))
 	require.Equal(t, wrong, s.login("bob", "daves own"))
@@ -58,10 +60,43 @@ func TestEachPasswordGoesWhereItBelongs(t *testing.T) {
 	require.Equal(t, wrong, s.login("nobody", "bobs own"))
 	require.Equal(t, temporary, s.login("trouble", "any"))
 	require.Equal(t, asked, s.front.count("auth"), "no password of the directory has left")
+	require.Equal(t, 2, s.front.count("welcome"), "nor is Trunkline asked about who has a wrong one")
 
 	s.front.down()
-	require.Equal(t, "", s.login("dave", "daves own"), "it does not need Trunkline")
+	require.Equal(t, temporary, s.login("dave", "daves own"), "it cannot be told whether he is suspended")
+	require.Equal(t, wrong, s.login("dave", "wrong"))
 	require.Equal(t, temporary, s.login("bob", phone.secret))
+	s.front.up()
+	require.Equal(t, "", s.login("dave", "daves own"))
+}
+
+// The directory knows nothing of Mastodon: who is suspended there, or blocked by
+// the admin, stays out whatever the password.
+func TestTheDirectorysPasswordOpensNothingForTheSuspended(t *testing.T) {
+	s := newFallbackStack(t)
+	require.Equal(t, "", s.login("bob", "bobs own"))
+	require.NoError(t, s.tokens.BlockAccount(t.Context(), "id-bob", "rude"))
+	require.Equal(t, wrong, s.login("bob", "bobs own"))
+	require.Equal(t, "", s.login("dave", "daves own"), "nothing is known of him")
+	require.NoError(t, s.tokens.UnblockAccount(t.Context(), "id-bob", "sorry"))
+	require.Equal(t, "", s.login("bob", "bobs own"))
+	_, err := s.db.ExecContext(t.Context(), `UPDATE accounts SET suspended_at = 1, standing = 'suspended' WHERE username = 'bob'`)
+	require.NoError(t, err)
+	require.Equal(t, wrong, s.login("bob", "bobs own"))
+	_, err = s.db.ExecContext(t.Context(), `UPDATE accounts SET suspended_at = NULL, standing = 'good' WHERE username = 'bob'`)
+	require.NoError(t, err)
+	require.Equal(t, "", s.login("bob", "bobs own"))
+
+	for _, answer := range []string{`{"result":"unknown"}`, `{"result":true}`, `{}`, ``} {
+		s.front.setFault(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/verify" {
+				s.front.backend.ServeHTTP(w, r)
+				return
+			}
+			fmt.Fprint(w, answer)
+		})
+		require.Equal(t, temporary, s.login("bob", "bobs own"), answer)
+	}
 }
 
 func TestPeopleOfEither(t *testing.T) {

@@ -34,6 +34,11 @@ func (p people) Exists(_ context.Context, username string) (bool, error) {
 	return username == "alice", p.err
 }
 
+// Welcome is alice, and whoever is unknown.
+func (p people) Welcome(_ context.Context, username string) (bool, error) {
+	return username != "mallory", p.err
+}
+
 const shared = "a shared secret"
 
 // ask is a front over this verifier.
@@ -64,6 +69,10 @@ func TestAnswers(t *testing.T) {
 		"no such person": {`{"op":"auth","user":"bob","host":"social.example","secret":"right"}`, "no"},
 		"exists":         {`{"op":"exists","user":"alice","host":"SOCIAL.example"}`, "yes"},
 		"exists not":     {`{"op":"exists","user":"bob","host":"social.example"}`, "no"},
+		"welcome":        {`{"op":"welcome","user":"alice","host":"social.example"}`, "yes"},
+		"a stranger":     {`{"op":"welcome","user":"dave","host":"social.example"}`, "yes"},
+		"unwelcome":      {`{"op":"welcome","user":"mallory","host":"social.example","address":"203.0.113.7"}`, "no"},
+		"not from here":  {`{"op":"welcome","user":"alice","host":"other.example"}`, "no"},
 		"another host":   {`{"op":"auth","user":"alice","host":"other.example","secret":"right"}`, "no"},
 		"later field":    {`{"op":"exists","user":"alice","host":"social.example","version":2}`, "yes"},
 		"odd password":   {`{"op":"auth","user":"alice","host":"social.example","secret":"\u0000\n"}`, "no"},
@@ -102,6 +111,7 @@ func TestRefusals(t *testing.T) {
 		"two objects":     {good + good, nil, 400},
 		"unknown op":      {`{"op":"delete","user":"alice","host":"social.example"}`, nil, 400},
 		"no user":         {`{"op":"exists","host":"social.example"}`, nil, 400},
+		"a password":      {`{"op":"welcome","user":"alice","host":"social.example","secret":"right"}`, nil, 400},
 		"no host":         {`{"op":"exists","user":"alice"}`, nil, 400},
 		"no password":     {`{"op":"auth","user":"alice","host":"social.example"}`, nil, 400},
 		"long user":       {`{"op":"exists","user":"` + strings.Repeat("a", 1024) + `","host":"social.example"}`, nil, 400},
@@ -134,7 +144,7 @@ func TestEmptySharedSecretLetsNobodyIn(t *testing.T) {
 func TestTroubleIsUnknown(t *testing.T) {
 	h := ask(t, people{err: errors.New("the database is away")}, nil, nil)
 	for op, want := range map[string]string{
-		`"auth","secret":"right"`: `{"result":"unknown","reason":"trouble"}`, `"exists"`: `{"result":"unknown"}`,
+		`"auth","secret":"right"`: `{"result":"unknown","reason":"trouble"}`, `"exists"`: `{"result":"unknown"}`, `"welcome"`: `{"result":"unknown"}`,
 	} {
 		status, body := serve(h, post(`{"op":`+op+`,"user":"alice","host":"social.example"}`))
 		require.Equal(t, http.StatusOK, status)
@@ -174,6 +184,10 @@ func (s stuck) Check(context.Context, string, string, string, string, string) (
 func (s stuck) Exists(context.Context, string) (bool, error) {
 	<-s.free
 	return true, nil
+}
+
+func (s stuck) Welcome(ctx context.Context, username string) (bool, error) {
+	return s.Exists(ctx, username)
 }
 
 // Whatever the Verifier does, the answer comes within 2 s, and what waits for a

@@ -7,6 +7,8 @@
 -- What it promises:
 --  * Exactly those sessions end, hibernating ones (XEP-0198) too, and those that
 --    have not bound a resource yet. A person's other devices stay connected.
+--  * If Trunkline was out of reach for so long that it cannot tell any more what
+--    ended meanwhile, all sessions end; apps log in again by themselves.
 --  * Nobody comes in before it is known from where on to listen, so that
 --    nothing that ends after a login is missed, whatever restarts meanwhile.
 --
@@ -26,6 +28,7 @@ local hosts = prosody.hosts;
 local memory = 60;
 
 local cursor; -- how far Trunkline's list was read, nil before the first answer
+local heard_at; -- when that was
 local too_old = false; -- whether Trunkline has no such list
 local polling; -- the promise of the poll that is under way
 local unloaded = false;
@@ -82,6 +85,17 @@ local function finish(entry)
 		count, entry.user ~= "" and entry.user or "somebody", entry.kind, entry.subject, entry.reason);
 end
 
+-- Nobody can tell who of these may stay.
+local function finish_all()
+	local count = 0;
+	for _, session in ipairs(sessions_of("")) do
+		count = count + 1;
+		session:close({ condition = "reset"; text = "Please sign in again." });
+	end
+	module:log("warn", "Trunkline was out of reach for so long that it cannot tell what was revoked meanwhile; "
+		.. "ended all %d sessions", count);
+end
+
 local function forget()
 	while first <= last and now() - recent[first].at > memory do
 		recent[first] = nil;
@@ -108,7 +122,8 @@ local function follow(result)
 		return "this is not Trunkline's answer";
 	end
 	local more = cursor ~= nil and seq ~= cursor;
-	cursor = seq;
+	cursor, heard_at = seq, now();
+	if result.answer.gap == true then finish_all(); end
 	for _, e in ipairs(list) do
 		if type(e) == "table" then
 			finish({ kind = text(e.kind); subject = text(e.subject); user = text(e.user); reason = text(e.reason) });
@@ -121,7 +136,8 @@ end
 local function poll()
 	if polling then return polling; end
 	local asked, done = cursor or -1, false;
-	local promise = asking.ask(options.feed_url, { after = asked }):next(function (result)
+	local away = heard_at and math.max(0, now() - heard_at);
+	local promise = asking.ask(options.feed_url, { after = asked; away = away }):next(function (result)
 		done, polling = true, nil;
 		if unloaded then return; end
 		forget();
@@ -196,11 +212,11 @@ end
 
 function ended.save()
 	unloaded = true;
-	return { cursor = cursor; unbound = unbound };
+	return { cursor = cursor; heard_at = heard_at; unbound = unbound };
 end
 
 function ended.restore(state)
-	cursor = state.cursor or cursor;
+	cursor, heard_at = state.cursor or cursor, state.heard_at or heard_at;
 	for session in pairs(state.unbound or {}) do unbound[session] = true; end
 end
 

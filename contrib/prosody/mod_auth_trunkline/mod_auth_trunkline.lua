@@ -29,6 +29,7 @@ local new_sasl = require "util.sasl".new;
 local now = require "util.time".now;
 
 local options = module:require "options";
+local issued = module:require "issued";
 local asking = module:require "ask" (options);
 local ended = module:require "ended" (options, asking);
 module:require "hidden";
@@ -67,15 +68,6 @@ local function ask(question)
 end
 
 ---- Another authentication module beside this one -------------------------------
-
--- Whether a password has the look of those that Trunkline issues.
-local function issued(password)
-	if password:find("^tl[tia]_") then return true; end
-	local typed = password:gsub("^%s+", ""):gsub("%s+$", ""):lower();
-	if typed:find("^tld[- ]") then return true; end
-	local body = typed:gsub("[- ]", ""):match("^tld([a-z2-7]+)$");
-	return body ~= nil and #body == 24;
-end
 
 -- The provider of trunkline_fallback. It is absent while that module is reloaded.
 local function fallback_provider()
@@ -147,11 +139,34 @@ end
 
 ---- Is this password right? -------------------------------------------------
 
-local function check_elsewhere(username, password)
+-- Puts a question about a login to Trunkline. "yes", "no" or "unknown", and the
+-- answer.
+local function ask_login(question)
+	local ready, trouble = ended.ready();
+	if not ready then
+		note_trouble(trouble);
+		return "unknown";
+	end
+	local mark = ended.mark();
+	local answer = async.wait_for(ask(question));
+	if answer.result ~= "yes" then
+		return answer.result;
+	end
+	remember(question.user, true);
+	if ended.since(mark, question.user, answer) then
+		return "unknown"; -- the next try tells
+	end
+	return "yes", answer;
+end
+
+-- The other module says whether the password is right, and Trunkline whether the
+-- person may come in: it knows who is suspended.
+local function check_elsewhere(username, password, address)
 	if password == "" then return "no"; end -- LDAP takes that for an anonymous login
 	local right, told = ask_fallback("test_password", username, password);
 	if not told then return "unknown"; end
-	return right and "yes" or "no";
+	if not right then return "no"; end
+	return (ask_login({ op = "welcome"; user = username; host = host; address = address; }));
 end
 
 -- "yes", "no" or "unknown"; after a yes of Trunkline's also what the password
@@ -162,23 +177,11 @@ local function check(username, password, address)
 		return "unknown";
 	end
 	if options.fallback and not issued(password) then
-		return check_elsewhere(username, password);
+		return check_elsewhere(username, password, address);
 	end
-	local ready, trouble = ended.ready();
-	if not ready then
-		note_trouble(trouble);
-		return "unknown";
-	end
-	local mark = ended.mark();
-	local answer = async.wait_for(ask({
-		op = "auth"; user = username; host = host; secret = password; address = address;
-	}));
-	if answer.result ~= "yes" then
-		return answer.result;
-	end
-	remember(username, true);
-	if ended.since(mark, username, answer) then
-		return "unknown"; -- the next try tells
+	local result, answer = ask_login({ op = "auth"; user = username; host = host; secret = password; address = address; });
+	if result ~= "yes" then
+		return result;
 	end
 	return "yes", { account = answer.account; session = answer.session; credential = answer.credential; };
 end

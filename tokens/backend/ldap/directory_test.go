@@ -107,7 +107,21 @@ func TestTheDirectorysPasswordsAndOursWorkBesideEachOther(t *testing.T) {
 	}
 }
 
-// TestEitherMayBeAway: what one of the two knows works while the other is down.
+// A suspension keeps out who has the directory's password too, at Prosody with our
+// module.
+func TestTheSuspendedStayOutWithTheDirectorysPassword(t *testing.T) {
+	b := newBeside(t)
+	server := b.prosodyBeside()
+	assert.Empty(t, login(t, server, "alice", "her own pass word"))
+	require.NoError(t, b.tokens.BlockAccount(t.Context(), "1", "rude"))
+	assert.Equal(t, "not-authorized", login(t, server, "alice", "her own pass word"))
+	assert.Empty(t, login(t, server, "dave", "his (own)*"), "nothing is known of him")
+	require.NoError(t, b.tokens.UnblockAccount(t.Context(), "1", "sorry"))
+	assert.Empty(t, login(t, server, "alice", "her own pass word"))
+}
+
+// TestEitherMayBeAway: what Trunkline knows works while the directory is down; the
+// other way round nobody knows who is suspended, and apps try again.
 func TestEitherMayBeAway(t *testing.T) {
 	b := newBeside(t)
 	server := b.prosodyBeside()
@@ -117,6 +131,6 @@ func TestEitherMayBeAway(t *testing.T) {
 	assert.NotEmpty(t, login(t, server, "dave", "his (own)*"))
 	require.NoError(t, b.slapd.Start(t.Context()))
 	b.private.Close()
-	assert.Empty(t, login(t, server, "dave", "his (own)*"))
+	assert.Equal(t, "temporary-auth-failure", login(t, server, "dave", "his (own)*"))
 	assert.Equal(t, "temporary-auth-failure", login(t, server, "bob", password))
 }
