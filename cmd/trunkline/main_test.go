@@ -184,7 +184,7 @@ func TestConfigCheck(t *testing.T) {
 	code, out, stderr = start(t, "config", "check", "--config", path)
 	assert.Equal(t, exitOK, code)
 	assert.Contains(t, stderr, "chmod o-rwx "+path, "a remark, and yet it is right")
-	assert.Contains(t, out, "The configuration is right, with 3 warnings. People", "one for each key")
+	assert.Contains(t, out, "The configuration is right, with 1 warning. People", "one for each file")
 
 	path = writeConfig(t, "[session]\ncross_site = false\n")
 	text, err := os.ReadFile(path)

@@ -20,7 +20,6 @@ const (
 	maxStanza   = 16 << 20
 	minIdle     = 5 * time.Minute
 	maxAbsolute = 400 * 24 * time.Hour // browsers keep no cookie for longer
-	minVerify   = 32                   // characters of secrets.verify_secret
 )
 
 // check holds every rule about values. It also brings values into the one
@@ -41,8 +40,8 @@ func (r *reader) check(c *Config) {
 func (r *reader) checkServer(c *Config) {
 	s := &c.Server
 	r.origin("server.public_url", &s.PublicURL, "https://chat.example.org")
-	r.listen("server.listen", s.Listen)
-	r.listen("server.private_listen", s.PrivateListen)
+	r.listen("server.listen", s.Listen, "127.0.0.1:8080, or unix:/run/trunkline/public.sock")
+	r.listen("server.private_listen", s.PrivateListen, "127.0.0.1:8081, or unix:/run/trunkline/private.sock")
 	r.checkPrivate(s)
 	for _, p := range s.TrustedProxies {
 		if _, err := parsePrefix(p); err != nil {
@@ -215,20 +214,21 @@ func (r *reader) domain(key string, s *string) {
 	*s = lower
 }
 
-func (r *reader) listen(key, s string) {
+// listen checks where a listener listens; example is what else to write.
+func (r *reader) listen(key, s, example string) {
 	if r.bad[key] {
 		return
 	}
 	network, address := Network(s)
 	if network == "unix" {
 		if !filepath.IsAbs(address) {
-			r.mistake(key, "is not the absolute path of a socket", "write unix:/run/trunkline/"+strings.TrimPrefix(key, "server.")+".sock")
+			r.mistake(key, "is not the absolute path of a socket", "write "+example)
 		}
 		return
 	}
 	_, port, err := net.SplitHostPort(address)
 	if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
-		r.mistake(key, fmt.Sprintf("is not HOST:PORT (%q)", s), "write 127.0.0.1:8080, or unix:/path")
+		r.mistake(key, fmt.Sprintf("is not HOST:PORT (%q)", s), "write "+example)
 	}
 }
 

@@ -30,6 +30,10 @@ func (r *reader) checkFronts(c *Config) {
 	}
 	if c.SIP.Server != "" {
 		r.domain("sip.server", &c.SIP.Server)
+		if net.ParseIP(c.SIP.Server) != nil {
+			r.warn("sip.server", "is an address, for which no certificate and no records of the DNS can be made",
+				"use a name, such as sip.example.org, for more than a test")
+		}
 	}
 	if d := c.Audit.Retention.Std(); !r.bad["audit.retention"] && d < minRetention {
 		r.mistake("audit.retention", "is too short: "+d.String(), `write at least "1h", such as "30d"`)
@@ -57,6 +61,9 @@ func (r *reader) checkEjabberd(c *Config) {
 		r.mistake("ejabberd.api_url", fmt.Sprintf("is not an address (%q)", e.APIURL), "write http://127.0.0.1:5280/api")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		r.mistake("ejabberd.api_url", "is not encrypted", "use https://; http:// is for this machine's own addresses only")
+	case !strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/api"):
+		r.warn("ejabberd.api_url", "does not end in /api, where ejabberd.yml of docs/ejabberd.md has mod_http_api",
+			"compare it with request_handlers in ejabberd.yml; usually it is http://127.0.0.1:5280/api")
 	}
 	switch user, domain, ok := strings.Cut(e.APIUser, "@"); {
 	case !ok || user == "" || domain == "":
@@ -65,71 +72,6 @@ func (r *reader) checkEjabberd(c *Config) {
 		r.mistake("ejabberd.api_user", "is on the chat domain, where whoever has that name at Mastodon would have its rights",
 			`make it on a host of its own, such as "trunkline@localhost"; see docs/ejabberd.md`)
 	}
-}
-
-func (r *reader) checkLDAP(c *Config) {
-	l := &c.LDAP
-	r.together("ldap.tls_cert", l.TLSCert, "ldap.tls_key", l.TLSKey)
-	dcs := "dc=" + strings.Join(strings.Split(c.XMPP.Domain, "."), ",dc=")
-	if l.Base == "" && !r.bad["ldap.base"] {
-		l.Base = "ou=people," + dcs
-	}
-	if l.ServiceDN == "" && !r.bad["ldap.service_dn"] {
-		l.ServiceDN = "cn=service," + dcs
-	}
-	for key, listen := range map[string]string{"ldap.listen": l.Listen, "ldap.listen_tls": l.ListenTLS} {
-		if listen == "" || r.bad[key] {
-			continue
-		}
-		r.listen(key, listen)
-		switch {
-		case r.bad[key]:
-		case c.Secrets.LDAPSecret.IsZero():
-			r.mistake(key, "is set, but secrets.ldap_secret is not", howSecret)
-		case key == "ldap.listen_tls" && l.TLSCert == "":
-			r.mistake(key, "needs a certificate", "set ldap.tls_cert and ldap.tls_key")
-		case Reachable(listen) && l.TLSCert == "" && !l.InsecureLDAP:
-			r.mistake(key, fmt.Sprintf("can be reached from other machines (%s)", listen),
-				"use 127.0.0.1, or set ldap.tls_cert and ldap.tls_key, or write insecure_listen = true if the network between is safe")
-		}
-	}
-}
-
-// roomWords are the rules of a room that take something behind a colon.
-var roomWords = []string{"followers:", "mutuals:", "list:", "account:"}
-
-func (r *reader) checkRooms(c *Config) {
-	if len(c.Rooms) > 0 && c.Secrets.MUCSecret.IsZero() && !r.bad["secrets.muc_secret"] {
-		r.mistake("rooms", "is set, but secrets.muc_secret is not", howSecret)
-	}
-	for i, room := range c.Rooms {
-		key := fmt.Sprintf("rooms.%d", i+1)
-		local, domain, ok := strings.Cut(room.JID, "@")
-		if !r.bad[key+".jid"] && (!ok || local == "" || domain == "" || strings.ContainsAny(domain, "@/*")) {
-			r.mistake(key+".jid", fmt.Sprintf("is not the address of a room (%q)", room.JID), `write "tea@rooms.example.org", or "*@rooms.example.org" for every room there`)
-		}
-		if !r.bad[key+".allow"] && len(room.Allow) == 0 {
-			r.mistake(key+".allow", "is missing", `write who may join, such as ["local"]`)
-		}
-		for _, rule := range room.Allow {
-			if !isRoomRule(rule) && !r.bad[key+".allow"] {
-				r.mistake(key+".allow", fmt.Sprintf("has %q, which is no rule", rule),
-					"choose from: local, moderators, followers:NAME, mutuals:NAME, list:ID@NAME, account:NAME")
-			}
-		}
-	}
-}
-
-func isRoomRule(rule string) bool {
-	if rule == "local" || rule == "moderators" {
-		return true
-	}
-	for _, word := range roomWords {
-		if rest, ok := strings.CutPrefix(rule, word); ok {
-			return rest != "" && visible(rest)
-		}
-	}
-	return false
 }
 
 // together complains if some of the keys are set and others are not, and counts

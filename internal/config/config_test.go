@@ -162,7 +162,7 @@ level = 3
 	require.True(t, ok)
 	assert.Equal(t, []string{"server.listen", "server.colour", "xmpp.tls", "log.level",
 		"server.public_url", "mastodon.url", "secrets.data_keys", "secrets.token_key", "secrets.verify_secret"}, ms.Keys())
-	assert.Equal(t, `t.toml:2: server.listen is not HOST:PORT ("x"); write 127.0.0.1:8080, or unix:/path`, ms[0].Error())
+	assert.Equal(t, `t.toml:2: server.listen is not HOST:PORT ("x"); write 127.0.0.1:8080, or unix:/run/trunkline/public.sock`, ms[0].Error())
 	assert.Equal(t, 9, len(strings.Split(err.Error(), "\n")))
 }
 
@@ -209,12 +209,12 @@ func TestDurations(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"14d": 14 * 24 * time.Hour, "1d12h": 36 * time.Hour, "90m": 90 * time.Minute, "0d": 0,
 	} {
-		d, err := parseDuration(text)
+		d, err := ParseDuration(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, d.Std(), text)
 	}
 	for _, text := range []string{"", "d", "-1d", "1d-1h", "+1d", "1", "99999999999d", "1dd", "1.5d", "200000d"} {
-		_, err := parseDuration(text)
+		_, err := ParseDuration(text)
 		assert.Error(t, err, text)
 	}
 }

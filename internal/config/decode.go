@@ -152,7 +152,11 @@ func (r *reader) fill(section string, table map[string]any, v reflect.Value) {
 			value = literal(def)
 		}
 		if err := assign(v.Field(i), value); err != nil {
-			r.mistake(key, err.Error(), "write "+wanted(f))
+			advice := "write " + wanted(f)
+			if from, ok := foreign[key]; ok {
+				advice = from
+			}
+			r.mistake(key, err.Error(), advice)
 		}
 	}
 	r.unknown(section+".", table, known)
@@ -203,7 +207,7 @@ func assign(dst reflect.Value, value any) error {
 		return nil
 	case Duration:
 		s, _ := value.(string)
-		d, err := parseDuration(s)
+		d, err := ParseDuration(s)
 		if err != nil {
 			return err
 		}
@@ -264,8 +268,9 @@ func isSecret(t reflect.Type) bool {
 	return t == reflect.TypeFor[Secret]() || t == reflect.TypeFor[[]Secret]()
 }
 
-// parseDuration reads 14d, 36h, 1d12h and whatever time.ParseDuration reads.
-func parseDuration(s string) (Duration, error) {
+// ParseDuration reads 14d, 36h, 1d12h and whatever time.ParseDuration reads,
+// unless it is negative. Its error does not quote s.
+func ParseDuration(s string) (Duration, error) {
 	bad := errors.New("is not a span of time")
 	days, rest, found := strings.Cut(s, "d")
 	if !found {

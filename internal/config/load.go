@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -20,8 +22,8 @@ type Source struct {
 }
 
 // Load reads the configuration file at path; env is os.Getenv or a double. Other
-// than Parse it looks at this machine too: at the folder of the database and at
-// who may read the secrets.
+// than Parse it looks at this machine too: at the folder of the database, at the
+// certificates and at who may read the secrets.
 //
 // The error is Mistakes when the file could be read and is not right, and wraps
 // the system's error when it could not be read.
@@ -33,6 +35,7 @@ func Load(path string, env func(string) string) (*Config, error) {
 	r := newReader(Source{Name: path, Text: text, Env: env})
 	cfg := r.read()
 	r.checkFolder(cfg)
+	r.checkFiles(cfg)
 	r.warnOfOpenFiles(path)
 	return r.result(cfg)
 }
@@ -164,7 +167,11 @@ func (r *reader) secretText(name string, inline bool) (text string, ok bool) {
 func (r *reader) nonEmpty(key, path string, b []byte) (string, bool) {
 	r.files[key] = path
 	if len(bytes.TrimSpace(b)) == 0 {
-		r.mistake(key, "is empty", "fill it with: trunkline config secret > "+path)
+		advice := "fill it with: trunkline config secret > " + path
+		if from, ok := foreign[key]; ok {
+			advice = from
+		}
+		r.mistake(key, "is empty", advice)
 		return "", false
 	}
 	return string(b), true
@@ -180,16 +187,19 @@ func cause(err error) string {
 }
 
 // warnOfOpenFiles warns of files with secrets in them that everybody on the
-// machine may read. path is the file of the configuration itself.
+// machine may read, once of each. path is the file of the configuration itself.
 func (r *reader) warnOfOpenFiles(path string) {
 	section, _ := r.doc["secrets"].(map[string]any)
-	for name := range section {
-		file := path
+	seen := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(section)) {
+		file, key, problem := path, "secrets", "are in a file that everybody on this machine may read"
 		if strings.HasSuffix(name, "_file") {
 			file, _ = section[name].(string)
+			key, problem = "secrets."+name, "is a secret in a file that everybody on this machine may read"
 		}
-		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
-			r.warn("secrets."+name, "is a secret in a file that everybody on this machine may read", "take that right away: chmod o-rwx "+file)
+		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 && !seen[file] {
+			seen[file] = true
+			r.warn(key, problem, "take that right away: chmod o-rwx "+file)
 		}
 	}
 }
