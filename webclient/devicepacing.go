@@ -12,6 +12,7 @@ import (
 const (
 	devicesAtOnce = 10
 	deviceEvery   = 3 * time.Minute
+	pruneLooks    = 64
 )
 
 // allowance slows down accounts that do something too often. Any goroutine may
@@ -47,14 +48,24 @@ func (a *allowance) wait(account string, now time.Time) time.Duration {
 	return wait
 }
 
-// prune forgets accounts whose allowance is whole again. It expects a.mu to be held.
+// prune makes room: some whose allowance is whole again are forgotten, or else
+// whoever comes first. It looks at a few only, so that a crowd of strangers costs
+// little. It expects a.mu to be held.
 func (a *allowance) prune(now time.Time) {
-	if len(a.byAccount) < maxPacedAddresses {
-		return
-	}
+	looked := 0
 	for account, l := range a.byAccount {
+		if len(a.byAccount) < maxPacedAddresses || looked == pruneLooks {
+			break
+		}
+		looked++
 		if l.TokensAt(now) >= float64(a.burst) {
 			delete(a.byAccount, account)
 		}
+	}
+	for account := range a.byAccount {
+		if len(a.byAccount) < maxPacedAddresses {
+			return
+		}
+		delete(a.byAccount, account)
 	}
 }

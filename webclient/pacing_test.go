@@ -34,3 +34,16 @@ func TestPacingIsBounded(t *testing.T) {
 	}
 	assert.LessOrEqual(t, len(p.byAddr), maxPacedAddresses)
 }
+
+// Strangers choose how many networks they come from: memory is bounded.
+func TestAllowancesAreBounded(t *testing.T) {
+	a, now := newAllowance(time.Minute, 1), time.Unix(1_800_000_000, 0)
+	assert.Zero(t, a.wait("alice", now))
+	assert.Positive(t, a.wait("alice", now))
+	addr := netip.MustParseAddr("10.0.0.0")
+	for i := range maxPacedAddresses + 1000 {
+		addr = addr.Next()
+		a.wait(addr.String(), now.Add(time.Duration(i)*time.Millisecond))
+	}
+	assert.Len(t, a.byAccount, maxPacedAddresses)
+}
