@@ -218,7 +218,9 @@ func (s *ejStack) startKicker(resources func(string) []string, logTo io.Writer, 
 	cfg.Ejabberd.APIURL, cfg.Ejabberd.APIUser = s.ej.APIURL(), kickUser
 	cfg.Secrets.EjabberdPassword = config.NewSecret(kickPass)
 	// The feed is followed from where it ends now.
-	require.NoError(s.t, s.tokens.ClaimFeed(s.t.Context(), "ejabberd", func(tokens.Revocation) error { return nil }))
+	for _, look := range []string{firstLook, secondLook} {
+		require.NoError(s.t, s.tokens.ClaimFeed(s.t.Context(), look, func(tokens.Revocation) error { return nil }))
+	}
 	k, err := newKicker(cfg, s.tokens, resources, slog.New(slog.NewTextHandler(logTo, nil)))
 	require.NoError(s.t, err)
 	for _, f := range change {

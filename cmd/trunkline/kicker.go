@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/trunkline-chat/trunkline/internal/config"
@@ -23,7 +24,17 @@ const (
 	// have shown the password before it was revoked, and begun the session later.
 	// ejabberd allows negotiation_timeout for that, 30 s in our configuration.
 	kickAgain = 35 * time.Second
+
+	// firstLook and secondLook are who follows the feed. Their places in it are in
+	// the database: a restart in between costs nobody's second look.
+	firstLook  = "ejabberd"
+	secondLook = "ejabberd again"
+	// lookAhead is how many entries are searched for a later one of the same person.
+	lookAhead = 100
 )
+
+// errTooEarly means that an entry is too young for its second look.
+var errTooEarly = errors.New("too early for a second look")
 
 // revocations is what a kicker needs of *tokens.Service.
 type revocations interface {
@@ -46,14 +57,9 @@ type kicker struct {
 	log       *slog.Logger
 
 	// The rest is Run's.
-	done  map[string]int64 // by person: the feed's end when the last kick began
-	later map[string]sweep // by person
-}
-
-// sweep is a second look.
-type sweep struct {
-	at     time.Time
-	reason string
+	done   map[string]int64     // by person: the feed's end when they were kicked in this round
+	kicked map[string]time.Time // by person: when they were kicked last, if that is not long ago
+	next   time.Time            // no second look is due before
 }
 
 // newKicker returns nil if the configuration names no HTTP API of ejabberd.
@@ -73,7 +79,10 @@ func newKicker(cfg *config.Config, feed revocations, resources func(username str
 
 // Run follows the feed until ctx ends.
 func (k *kicker) Run(ctx context.Context) error {
-	k.done, k.later = map[string]int64{}, map[string]sweep{}
+	k.done, k.kicked = map[string]int64{}, map[string]time.Time{}
+	// The second look takes its place in the feed before the first does, so that it
+	// misses nothing. Should that fail, the loop below says so.
+	_ = k.lookAgain(ctx)
 	pause := kickEvery
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -83,9 +92,10 @@ func (k *kicker) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		}
-		err := k.feed.ClaimFeed(ctx, "ejabberd", func(r tokens.Revocation) error { return k.handle(ctx, r) })
+		clear(k.done)
+		err := k.feed.ClaimFeed(ctx, firstLook, func(r tokens.Revocation) error { return k.handle(ctx, r) })
 		if err == nil {
-			err = k.sweep(ctx)
+			err = k.lookAgain(ctx)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -103,65 +113,100 @@ func (k *kicker) Run(ctx context.Context) error {
 // handle ends the sessions for one entry of the feed. An error brings the entry
 // back.
 func (k *kicker) handle(ctx context.Context, r tokens.Revocation) error {
-	if r.Username == "" || r.Seq <= k.done[r.Username] {
-		return nil // nobody; or revoked before we kicked them last
+	if r.Seq <= k.done[r.Username] {
+		return nil // revoked before we kicked them last
 	}
-	switch r.Kind {
-	case "account":
-	case "credential":
-		if r.Purpose != "device" {
-			return nil // the gateway's own, which ends them by itself
-		}
-		_, d, found, err := k.feed.FindDevice(ctx, r.Subject)
-		if err != nil {
-			return err
-		}
-		if found && d.Service != tokens.ServiceXMPP {
-			return nil
-		}
-	default:
-		return nil
+	ends, err := k.ends(ctx, r)
+	if err != nil || !ends {
+		return err
 	}
-	return k.end(ctx, r.Username, r.Reason, time.Now().Add(k.again))
-}
-
-// end kicks, and plans a second look for again, if that is not zero.
-func (k *kicker) end(ctx context.Context, username, reason string, again time.Time) error {
 	_, last, err := k.feed.Feed(ctx, -1, 0)
 	if err != nil {
 		return err
 	}
-	var spare []string
-	if k.resources != nil {
-		spare = k.resources(username)
-	}
-	ctx, cancel := context.WithTimeout(ctx, kickTimeout)
-	defer cancel()
-	switch _, err := k.kick(ctx, username, reason, spare); {
-	case errors.Is(err, kick.ErrRefused):
-		k.log.Error("sessions at ejabberd cannot be ended", "user", username, "error", err)
-	case err != nil:
+	if err := k.end(ctx, r); err != nil {
 		return err
 	}
-	if !again.IsZero() {
-		k.done[username] = last
-		k.later[username] = sweep{at: again, reason: reason}
-	}
+	k.done[r.Username] = last
 	return nil
 }
 
-// sweep takes the second looks that are due.
-func (k *kicker) sweep(ctx context.Context) error {
+// ends says whether an entry of the feed ends sessions at ejabberd.
+func (k *kicker) ends(ctx context.Context, r tokens.Revocation) (bool, error) {
+	switch {
+	case r.Username == "":
+		return false, nil // nobody
+	case r.Kind == "account":
+		return true, nil
+	case r.Kind != "credential" || r.Purpose != "device":
+		return false, nil // the gateway's own, which ends them by itself
+	}
+	_, d, found, err := k.feed.FindDevice(ctx, r.Subject)
+	return err == nil && (!found || d.Service == tokens.ServiceXMPP), err
+}
+
+// end kicks the person of an entry.
+func (k *kicker) end(ctx context.Context, r tokens.Revocation) error {
+	began := time.Now()
+	var spare []string
+	if k.resources != nil {
+		spare = k.resources(r.Username)
+	}
+	ctx, cancel := context.WithTimeout(ctx, kickTimeout)
+	defer cancel()
+	switch _, err := k.kick(ctx, r.Username, r.Reason, spare); {
+	case errors.Is(err, kick.ErrRefused):
+		k.log.Error("sessions at ejabberd cannot be ended", "user", r.Username, "error", err)
+	case err != nil:
+		return err
+	}
+	k.kicked[r.Username] = began
+	return nil
+}
+
+// lookAgain takes the second looks that are due.
+func (k *kicker) lookAgain(ctx context.Context) error {
 	now := time.Now()
-	for username, s := range k.later {
-		if now.Before(s.at) {
+	maps.DeleteFunc(k.kicked, func(_ string, at time.Time) bool { return now.Sub(at) > 2*k.again })
+	if now.Before(k.next) {
+		return nil
+	}
+	err := k.feed.ClaimFeed(ctx, secondLook, func(r tokens.Revocation) error {
+		due := r.At.Add(k.again)
+		if time.Now().Before(due) {
+			k.next = due
+			return errTooEarly
+		}
+		return k.handleAgain(ctx, r, due)
+	})
+	if errors.Is(err, errTooEarly) {
+		return nil
+	}
+	return err
+}
+
+// handleAgain ends the sessions that began after an entry's first look. Nothing
+// is left to do if that came late, or if the person has a later entry: its own
+// looks find them.
+func (k *kicker) handleAgain(ctx context.Context, r tokens.Revocation, due time.Time) error {
+	if !k.kicked[r.Username].Before(due) {
+		return nil
+	}
+	ends, err := k.ends(ctx, r)
+	if err != nil || !ends {
+		return err
+	}
+	later, _, err := k.feed.Feed(ctx, r.Seq, lookAhead)
+	if err != nil {
+		return err
+	}
+	for _, l := range later {
+		if l.Username != r.Username {
 			continue
 		}
-		if err := k.end(ctx, username, s.reason, time.Time{}); err != nil {
+		if ends, err := k.ends(ctx, l); err != nil || ends {
 			return err
 		}
-		delete(k.later, username)
-		delete(k.done, username)
 	}
-	return nil
+	return k.end(ctx, r)
 }
