@@ -78,7 +78,9 @@ func TestAccessTokenDiesWithWhatItRestsOn(t *testing.T) {
 		},
 		"suspended": func(f *fixture, _ Device) { f.exec(`UPDATE accounts SET suspended_at = 1`) },
 		"blocked":   func(f *fixture, _ Device) { require.NoError(f.t, f.BlockAccount(f.t.Context(), "1", "spam")) },
-		"run out":   func(f *fixture, _ Device) { f.exec(`UPDATE credentials SET expires_at = $1`, f.clock.Now().UnixMilli()) },
+		"run out": func(f *fixture, _ Device) {
+			f.exec(`UPDATE credentials SET expires_at = $1`, f.clock.Now().UnixMilli())
+		},
 		"forgotten": func(f *fixture, _ Device) { f.exec(`DELETE FROM accounts WHERE id = '1'`) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func (c *conn) bindPerson(ctx context.Context, name, password string) result {
 	r := c.server.core.Auth(ctx, q)
 	switch {
 	case r.Answer == backend.Yes:
-		c.who = identity{person: name}
+		c.who = identity{person: name, until: c.server.now().Add(personTime)}
 		return success
 	case r.Answer == backend.No:
 		return wrong

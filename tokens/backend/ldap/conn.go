@@ -21,6 +21,7 @@ const noticeOfDisconnection = "1.3.6.1.4.1.1466.20036"
 var (
 	errTooLong    = errors.New("ldap: a message is too long")
 	errOperations = errors.New("ldap: too many operations on one connection")
+	errBindEnded  = errors.New("ldap: a person's bind has ended; bind again")
 )
 
 // conn is one connection. All but trusted belongs to its goroutine.
@@ -39,7 +40,8 @@ type conn struct {
 // identity is whom a connection is bound as.
 type identity struct {
 	service bool
-	person  string // "" for nobody
+	person  string    // "" for nobody
+	until   time.Time // of a person: when the bind ends
 }
 
 func (i identity) stranger() bool { return !i.service && i.person == "" }
@@ -73,7 +75,7 @@ func (c *conn) serve(ctx context.Context) error {
 			continue
 		case errors.Is(err, errMalformed), errors.Is(err, errTooLong):
 			c.hangUp(result{goldap.LDAPResultProtocolError, err.Error()})
-		case errors.Is(err, errOperations):
+		case errors.Is(err, errOperations), errors.Is(err, errBindEnded):
 			c.hangUp(result{goldap.LDAPResultUnavailable, err.Error()})
 		}
 		return err
@@ -83,10 +85,13 @@ func (c *conn) serve(ctx context.Context) error {
 // read waits for a message, as long as this client may be silent, and then for
 // its end.
 func (c *conn) read() (*ber.Packet, error) {
-	if err := c.stream.SetReadDeadline(c.server.now().Add(c.idle())); err != nil {
+	if err := c.stream.SetReadDeadline(c.patience()); err != nil {
 		return nil, fmt.Errorf("ldap: %w", err)
 	}
 	if _, err := c.reader.Peek(1); err != nil {
+		if endErr := c.endBind(); endErr != nil {
+			return nil, endErr
+		}
 		return nil, fmt.Errorf("ldap: waiting for a message: %w", err)
 	}
 	if err := c.stream.SetReadDeadline(c.server.now().Add(messageTime)); err != nil {
@@ -113,22 +118,41 @@ func readMessage(r io.Reader) (*ber.Packet, error) {
 	}
 }
 
-// idle is how long the connection may be silent.
-func (c *conn) idle() time.Duration {
+// patience is until when the connection may be silent.
+func (c *conn) patience() time.Time {
 	switch {
 	case c.trusted.Load():
-		return serviceIdle
-	case c.who.stranger():
-		return strangerIdle
+		return c.server.now().Add(serviceIdle)
+	case c.who.person != "":
+		return c.who.until
 	default:
-		return personIdle
+		return c.server.now().Add(strangerIdle)
 	}
+}
+
+// endBind ends a person's bind whose time is up, and with it, by the error, the
+// connection: the password may have been revoked since, and it is not kept to
+// ask again. On a connection of the service account nobody is bound then.
+func (c *conn) endBind() error {
+	if c.who.person == "" || c.server.now().Before(c.who.until) {
+		return nil
+	}
+	c.who = identity{}
+	if c.trusted.Load() {
+		return nil
+	}
+	return errBindEnded
 }
 
 // handle answers one request. more is false when the client has said goodbye.
 func (c *conn) handle(ctx context.Context, r request) (more bool, err error) {
 	if c.operations++; c.operations > maxOperations && !c.trusted.Load() {
 		return false, errOperations
+	}
+	if r.op != goldap.ApplicationBindRequest {
+		if err := c.endBind(); err != nil {
+			return false, err
+		}
 	}
 	switch r.op {
 	case goldap.ApplicationUnbindRequest:

@@ -14,6 +14,10 @@
 //     never an empty result.
 //   - A name without a password is refused (RFC 4513 section 5.1.2); nobody who
 //     has not bound reads anything but the root DSE; a person reads only herself.
+//   - Who has bound as a person is that person for a minute; then the connection
+//     ends with a notice of disconnection (RFC 4511 section 4.4.1), or, if it was
+//     the service account's before, is nobody's. A password that was revoked does
+//     nothing for longer than that.
 //   - What a client may take is bounded: bytes and nesting of a message, the time
 //     for it to arrive, connections, operations and idle time of a connection that
 //     is not the service account's. Who holds connections without binding as the

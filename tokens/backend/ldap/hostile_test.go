@@ -213,7 +213,9 @@ func TestSilentConnectionsEnd(t *testing.T) {
 		person := p.dial()
 		person.send(t, message(1, bindOp(3, alice, "alice-phone")))
 		person.expect(t, 1, goldap.ApplicationBindResponse, 0)
-		assert.Equal(t, personIdle, lifetime(t, person))
+		began := time.Now()
+		person.expectNotice(t, goldap.LDAPResultUnavailable)
+		assert.Equal(t, personTime, time.Since(began))
 		service := p.dial()
 		service.send(t, message(1, bindOp(3, serviceDN, serviceSecret)))
 		service.expect(t, 1, goldap.ApplicationBindResponse, 0)
@@ -221,6 +223,59 @@ func TestSilentConnectionsEnd(t *testing.T) {
 		service.send(t, message(2, bindOp(3, alice, "wrong")))
 		service.expect(t, 2, goldap.ApplicationBindResponse, goldap.LDAPResultInvalidCredentials)
 		assert.Equal(t, serviceIdle, lifetime(t, service))
+	})
+}
+
+// expectAlice reads what a search for her finds.
+func (r raw) expectAlice(tb testing.TB, id int64) {
+	tb.Helper()
+	p, err := ber.ReadPacket(r)
+	require.NoError(tb, err)
+	require.Equal(tb, id, p.Children[0].Value)
+	require.Equal(tb, alice, p.Children[1].Children[0].Value)
+	r.expect(tb, id, goldap.ApplicationSearchResultDone, 0)
+}
+
+// The password may have been revoked since: who bound with it is told nothing
+// after a minute, however much is asked in between.
+func TestAPersonsBindEnds(t *testing.T) {
+	ask := func(r raw, id int64) { r.send(t, message(id, searchOp(compiled(t, "(uid=alice)")))) }
+	bubble(t, func(t *testing.T, _ *Server, p *pipes) {
+		person := p.dial()
+		began := time.Now()
+		person.send(t, message(1, bindOp(3, alice, "alice-phone")))
+		person.expect(t, 1, goldap.ApplicationBindResponse, 0)
+		for id := int64(2); id < 7; id++ {
+			<-time.After(personTime / 6)
+			ask(person, id)
+			person.expectAlice(t, id)
+		}
+		person.send(t, message(7, bindOp(3, alice, "alice-phone"))) // another minute
+		person.expect(t, 7, goldap.ApplicationBindResponse, 0)
+		<-time.After(personTime - time.Second)
+		ask(person, 8)
+		person.expectAlice(t, 8)
+		person.expectNotice(t, goldap.LDAPResultUnavailable)
+		assert.Equal(t, personTime*5/6+personTime, time.Since(began))
+	})
+}
+
+// The connection on which a server checks everybody's passwords goes on, as
+// nobody's.
+func TestAPersonsBindEndsOnAServiceConnectionToo(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *Server, p *pipes) {
+		service := p.dial()
+		service.send(t, message(1, bindOp(3, serviceDN, serviceSecret)))
+		service.expect(t, 1, goldap.ApplicationBindResponse, 0)
+		service.send(t, message(2, bindOp(3, alice, "alice-phone")))
+		service.expect(t, 2, goldap.ApplicationBindResponse, 0)
+		<-time.After(personTime)
+		service.send(t, message(3, searchOp(compiled(t, "(uid=alice)"))))
+		service.expect(t, 3, goldap.ApplicationSearchResultDone, goldap.LDAPResultInsufficientAccessRights)
+		service.send(t, message(4, bindOp(3, serviceDN, serviceSecret)))
+		service.expect(t, 4, goldap.ApplicationBindResponse, 0)
+		service.send(t, message(5, searchOp(compiled(t, "(uid=alice)"))))
+		service.expectAlice(t, 5)
 	})
 }
 

@@ -43,11 +43,12 @@ const (
 	// messageTime is how long a message may take from its first byte to its last,
 	// and an answer, and a TLS handshake.
 	messageTime = 10 * time.Second
-	// strangerIdle, personIdle and serviceIdle are how long a connection may be
-	// silent, by what it was bound as.
+	// strangerIdle and serviceIdle are how long a connection may be silent that
+	// nobody, or the service account, was bound on.
 	strangerIdle = 30 * time.Second
-	personIdle   = time.Minute
 	serviceIdle  = time.Hour
+	// personTime is how long a person's bind lasts.
+	personTime = time.Minute
 
 	// minServiceSecret keeps the service account's password from being guessed.
 	minServiceSecret = 16
