@@ -27,7 +27,7 @@ func extauthCommand() command {
 	return command{
 		name:    "extauth",
 		args:    "[--url URL] [--secret-file FILE] [--ask NAME@DOMAIN] | --check ejabberd.yml",
-		summary: "what ejabberd starts to ask about passwords",
+		summary: "answer ejabberd's questions about passwords, as the program that ejabberd starts for them",
 		text: `It speaks ejabberd's external authentication protocol on standard input and
 output, asks the running Trunkline, and says what goes wrong on standard error.
 See docs/ejabberd.md.
@@ -42,7 +42,8 @@ See docs/ejabberd.md.
   --config       take the address and the secret from Trunkline's own
                  configuration instead; whoever runs this can then read all of it
   --ask          ask whether NAME@DOMAIN exists, print the answer, and end
-  --check        read an ejabberd.yml, say what in it would not work, and end`,
+  --check        read an ejabberd.yml, say what in it would not work and what was
+                 looked at, and end; files that it includes are not read`,
 		run: runExtauth,
 	}
 }
@@ -221,16 +222,21 @@ func (c *call) checkEjabberd(path string) int {
 	if err != nil {
 		return c.failed(err)
 	}
-	found, err := extauth.Check(text)
+	found, looked, err := extauth.Check(text)
 	if err != nil {
 		return c.failed(err)
 	}
 	for _, sentence := range found {
 		fmt.Fprintln(c.stdout, "-", sentence)
 	}
+	fmt.Fprintf(c.stdout, "Looked at in %s:\n", path)
+	for _, what := range looked {
+		fmt.Fprintln(c.stdout, " ", what)
+	}
 	if len(found) > 0 {
 		return exitFailed
 	}
-	fmt.Fprintln(c.stdout, "This configuration works with Trunkline.")
+	fmt.Fprintln(c.stdout, "Nothing there stands against Trunkline. Not looked at: TLS, certificates, the other modules, and whether\n"+
+		"Trunkline answers; that is told by: trunkline extauth --ask NAME@DOMAIN")
 	return exitOK
 }

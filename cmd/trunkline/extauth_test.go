@@ -30,18 +30,23 @@ func TestContribConfigurationIsInOrder(t *testing.T) {
 		if name == "jwt.yml" { // a part of a file
 			text = append([]byte("hosts: [example.org, localhost]\n"), text...)
 		}
-		found, err := extauth.Check(text)
+		found, _, err := extauth.Check(text)
 		require.NoError(t, err)
 		require.Empty(t, found, name)
 	}
 	code, stdout, stderr := start(t, "extauth", "--check", "../../contrib/ejabberd/ejabberd.yml")
 	require.Equal(t, exitOK, code, stderr)
-	require.Contains(t, stdout, "works with Trunkline")
+	require.Contains(t, stdout, "Looked at in ../../contrib/ejabberd/ejabberd.yml:\n  auth_method, auth_use_cache, extauth_program and extauth_pool_size of example.org\n")
+	require.Contains(t, stdout, "port 5224")
+	require.Contains(t, stdout, "Nothing there stands against Trunkline. Not looked at: ")
+	require.NotContains(t, stdout, "works with Trunkline", "which nobody can know from the file")
 	bad := filepath.Join(t.TempDir(), "ejabberd.yml")
 	require.NoError(t, os.WriteFile(bad, []byte("hosts: [example.org]\nauth_method: external\n"), 0o600))
 	code, stdout, _ = start(t, "extauth", "--check", bad)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stdout, "auth_use_cache: false")
+	require.Contains(t, stdout, "Looked at in "+bad)
+	require.NotContains(t, stdout, "Nothing there")
 	code, _, stderr = start(t, "extauth", "--check", bad+".gone")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "no such file")
@@ -82,7 +87,7 @@ func TestEjabberdAsksAboutPasswords(t *testing.T) {
 // This is why the cache must be off: the same ejabberd with it on does both wrong.
 func TestEjabberdsCacheBreaksWhatTheCheckWarnsOf(t *testing.T) {
 	s := newEjStack(t, tokens.Config{}, "auth_use_cache: false", "auth_use_cache: true")
-	found, err := extauth.Check([]byte(s.config("auth_use_cache: false", "auth_use_cache: true")))
+	found, _, err := extauth.Check([]byte(s.config("auth_use_cache: false", "auth_use_cache: true")))
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	id, first := s.device("alice")

@@ -43,7 +43,7 @@ func TestCheckFindsWhatBreaks(t *testing.T) {
 		"included":           {good + "include_config_file: /etc/ejabberd/more.yml\n", []string{"include_config_file"}},
 		"empty":              {"", []string{"No host asks"}},
 	} {
-		found, err := Check([]byte(c.text))
+		found, _, err := Check([]byte(c.text))
 		require.NoError(t, err, name)
 		if assert.Len(t, found, len(c.want), "%s: %v", name, found) {
 			for i, part := range c.want {
@@ -51,7 +51,7 @@ func TestCheckFindsWhatBreaks(t *testing.T) {
 			}
 		}
 	}
-	_, err := Check([]byte("hosts: [a"))
+	_, _, err := Check([]byte("hosts: [a"))
 	require.ErrorContains(t, err, "YAML")
 }
 
@@ -59,11 +59,16 @@ func TestCheckFindsWhatBreaks(t *testing.T) {
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte("hosts: [a]\nauth_method: {}\nmodules: {mod_fail2ban: []}\ninclude_config_file: x"))
+	f.Add([]byte(good + ending))
+	f.Add([]byte("hosts: [a]\ndefine_macro: {A: [A, A, A]}\nacl: A\napi_permissions: A\nmodules: {mod_http_api: {}}\n"))
+	f.Add([]byte("acl: {a: a}\napi_permissions: {x: {who: {acl: a, user: {b: c}}, what: '*'}}\nmodules: {mod_http_api: {}}\nnegotiation_timeout: 1 d"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		found, err := Check(text)
-		require.False(t, err != nil && found != nil)
+		found, looked, err := Check(text)
+		require.False(t, err != nil && (found != nil || looked != nil))
+		require.False(t, err == nil && len(looked) == 0)
 		for _, sentence := range found {
 			require.NotEmpty(t, sentence)
+			require.NotContains(t, sentence, "%!", "a broken format")
 		}
 	})
 }
