@@ -27,12 +27,37 @@ const (
 )
 
 // current is the live login of a request, or errSignedOut. It counts as activity.
+// Who was put out because they are not welcome any more is told so.
 func (s *Server) current(r *http.Request) (login, error) {
 	_, id, err := s.sessions.load(r)
 	if err != nil {
 		return login{}, err
 	}
-	return s.liveLogin(r.Context(), id, true)
+	l, err := s.liveLogin(r.Context(), id, true)
+	if errors.Is(err, errSignedOut) && id != "" {
+		err = s.whyPutOut(r.Context(), id)
+	}
+	return l, err
+}
+
+// whyPutOut is what to answer for a login that lives no more.
+func (s *Server) whyPutOut(ctx context.Context, id string) error {
+	var account string
+	err := s.cfg.DB.QueryRowContext(ctx, `SELECT account_id FROM logins WHERE id = $1`, id).Scan(&account)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return errSignedOut
+	case err != nil:
+		return fmt.Errorf("webclient: login: %w", err)
+	}
+	st, err := s.readStanding(ctx, account)
+	if err != nil {
+		return err
+	}
+	if err := s.refusal(st, nil); err != nil {
+		return err
+	}
+	return errSignedOut
 }
 
 // liveLogin is the login id if it lives, or errSignedOut. touch prolongs it.

@@ -149,19 +149,26 @@ type secrets struct {
 	Data   string `json:"data"`
 	Token  string `json:"token"`
 	Verify string `json:"verify"`
+
+	Webhook string `json:"webhook"`
 }
 
 func loadSecrets(ctx context.Context, dir, binary string) (secrets, error) {
 	var s secrets
 	file := filepath.Join(dir, "secrets.json")
 	raw, err := os.ReadFile(file)
-	if err == nil {
-		return s, json.Unmarshal(raw, &s)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return s, fmt.Errorf("stack: %s: %w", file, err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
 		return s, fmt.Errorf("stack: %w", err)
 	}
-	for _, p := range []*string{&s.Data, &s.Token, &s.Verify} {
+	for _, p := range []*string{&s.Data, &s.Token, &s.Verify, &s.Webhook} {
+		if *p != "" { // kept from an earlier start
+			continue
+		}
 		out, err := exec.CommandContext(ctx, binary, "config", "secret").Output()
 		if err != nil {
 			return s, fmt.Errorf("stack: %s config secret: %w", binary, err)
@@ -187,7 +194,7 @@ func configuration(dir string, p ports, s secrets, m instance, front bool) strin
 	line("[mastodon]\nurl = %q\ndomain = %q", m.origin, m.domain)
 	line("[xmpp]\ndomain = %q\naddress = %q\ntls = \"plain\"", m.domain, loopback(p.XMPP))
 	line("[store]\nurl = %q", "sqlite:"+filepath.Join(dir, "trunkline.db"))
-	line("[secrets]\ndata_keys = [%q]\ntoken_key = %q\nverify_secret = %q", s.Data, s.Token, s.Verify)
+	line("[secrets]\ndata_keys = [%q]\ntoken_key = %q\nverify_secret = %q\nwebhook_secret = %q", s.Data, s.Token, s.Verify, s.Webhook)
 	line("[log]\nlevel = \"debug\"")
 	return b.String()
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -69,8 +70,8 @@ func (s *Stack) TryLogin(ctx context.Context, username, password string) (condit
 	return "", err
 }
 
-// Age makes every pending login and every credential older by d: for them it is
-// as if the clock had gone on.
+// Age makes every pending login, every credential and Mastodon's word on everybody
+// older by d: for them it is as if the clock had gone on.
 func (s *Stack) Age(ctx context.Context, d time.Duration) error {
 	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(s.dir, "trunkline.db"))
 	if err != nil {
@@ -80,12 +81,26 @@ func (s *Stack) Age(ctx context.Context, d time.Duration) error {
 	for _, statement := range []string{
 		"UPDATE pending_logins SET created_at = created_at - $1",
 		"UPDATE credentials SET created_at = created_at - $1, expires_at = expires_at - $1, first_used_at = first_used_at - $1",
+		"UPDATE accounts SET standing_at = standing_at - $1, trusted_until = trusted_until - $1",
 	} {
 		if _, err := db.ExecContext(ctx, statement, d.Milliseconds()); err != nil {
 			return fmt.Errorf("stack: age: %w", err)
 		}
 	}
 	return nil
+}
+
+// Webhook lets Mastodon tell Trunkline of a person, as it does when a moderator has
+// changed their account.
+func (s *Stack) Webhook(ctx context.Context, username string) error {
+	if s.Mastodon == nil {
+		return errors.New("stack: a real server sends its own webhooks")
+	}
+	status, err := s.Mastodon.SendWebhook(ctx, s.Chat+"/hooks/mastodon", s.secrets.Webhook, "account.updated", username)
+	if err == nil && status != http.StatusNoContent {
+		err = fmt.Errorf("stack: the webhook was answered with %d", status)
+	}
+	return err
 }
 
 // Password issues a credential for a person from the running instance's

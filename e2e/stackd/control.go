@@ -61,6 +61,7 @@ func (c *control) routes() http.Handler {
 		"/native/ended":     c.ended,
 		"/native/logout":    c.logout,
 		"/native/try":       func(o order) (any, error) { return s.TryLogin(c.ctx, o.User, o.Password) },
+		"/mastodon/webhook": func(o order) (any, error) { return nil, s.Webhook(c.ctx, o.User) },
 		"/age":              func(o order) (any, error) { return nil, s.Age(c.ctx, time.Duration(o.Seconds)*time.Second) },
 		"/password":         func(o order) (any, error) { return s.Password(c.ctx, o.User) },
 	} {
