@@ -3,10 +3,12 @@ package main
 import (
 	"flag"
 	"fmt"
+	"net/netip"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/trunkline-chat/trunkline/internal/config"
 	"github.com/trunkline-chat/trunkline/tokens/audit"
 )
 
@@ -21,23 +23,26 @@ first; audit.retention in the configuration says how long lines are kept.
 
   NAME            only those about this person
   --address IP    only those from this address, where the server told it
-  --since 24h     only those of the last time
+  --since 24h     only those of the last 24 hours; 7d: of the last week
   --limit 100     at most so many
   --json          write JSON, one object per line
-  --config FILE   the configuration (` + defaultConfig + `)`,
+  --config FILE   the configuration (` + defaultConfig + `)
+
+CALLER is the address of the server that asked, or the name in its certificate;
+FROM is the person's, if the server told it. DEVICE is the password by its ID, as in
+trunkline token list. docs/audit.md explains the words under FRONT, WHAT and WHY.`,
 		run: runAudit,
 	}
 }
 
 func runAudit(c *call) int {
-	var path, address string
-	var since time.Duration
+	var path, address, since string
 	var limit int
 	var asJSON bool
 	words, ok := c.parse("audit", c.args, func(fs *flag.FlagSet) {
 		fs.StringVar(&path, "config", defaultConfig, "")
 		fs.StringVar(&address, "address", "", "")
-		fs.DurationVar(&since, "since", 0, "")
+		fs.StringVar(&since, "since", "", "")
 		fs.IntVar(&limit, "limit", 100, "")
 		fs.BoolVar(&asJSON, "json", false, "")
 	})
@@ -46,13 +51,14 @@ func runAudit(c *call) int {
 		return exitUsage
 	case len(words) > 1:
 		return c.misused("audit takes one name")
-	case limit < 1 || since < 0:
-		return c.misused("audit: --limit and --since are more than zero")
+	case limit < 1:
+		return c.misused("audit: --limit is at least 1")
 	}
-	q := audit.Query{Address: address, Limit: limit}
-	if since > 0 {
-		q.Since = time.Now().Add(-since)
+	q, err := auditQuery(address, since)
+	if err != nil {
+		return c.misused("audit: " + err.Error())
 	}
+	q.Limit = limit
 	return c.asAdmin(path, false, func(n *node) error {
 		if len(words) == 1 {
 			// Who has never logged in, or is forgotten, may have been asked about too.
@@ -66,11 +72,31 @@ func runAudit(c *call) int {
 	})
 }
 
+// auditQuery reads the flags that are more than a word or a number. Its errors
+// say how to write them.
+func auditQuery(address, since string) (q audit.Query, err error) {
+	if address != "" {
+		ip, err := netip.ParseAddr(address)
+		if err != nil {
+			return q, fmt.Errorf("--address is %q, which is no IP address such as 203.0.113.7 or 2001:db8::7", address)
+		}
+		q.Address = ip.String()
+	}
+	if since != "" {
+		d, err := config.ParseDuration(since)
+		if err != nil || d <= 0 {
+			return q, fmt.Errorf("--since is %q; write 90m, 24h or 7d", since)
+		}
+		q.Since = time.Now().Add(-d.Std())
+	}
+	return q, nil
+}
+
 func (c *call) showAudit(rows []audit.Row, asJSON bool) error {
 	if asJSON {
 		for _, r := range rows {
 			if err := writeJSON(c.stdout, map[string]any{
-				"at": stamp(r.At), "front": r.Front, "op": r.Op, "user": r.Username, "account": r.Account, "credential": r.Credential,
+				"at": stamp(r.At), "front": r.Front, "caller": r.Caller, "op": r.Op, "user": r.Username, "account": r.Account, "credential": r.Credential,
 				"address": r.Address, "outcome": r.Outcome, "reason": r.Reason,
 			}); err != nil {
 				return err
@@ -83,10 +109,13 @@ func (c *call) showAudit(rows []audit.Row, asJSON bool) error {
 		return nil
 	}
 	t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "WHEN (UTC)\tFRONT\tWHAT\tWHO\tFROM\tANSWER\tWHY")
+	fmt.Fprintln(t, "WHEN (UTC)\tFRONT\tCALLER\tWHAT\tWHO\tDEVICE\tFROM\tANSWER\tWHY")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.At.UTC().Format(time.DateTime), harmless(r.Front), harmless(r.Op),
-			harmless(r.Username), harmless(r.Address), harmless(r.Outcome), harmless(r.Reason))
+		line := []string{r.At.UTC().Format(time.DateTime)}
+		for _, cell := range []string{r.Front, r.Caller, r.Op, r.Username, r.Credential, r.Address, r.Outcome, r.Reason} {
+			line = append(line, harmless(cell))
+		}
+		fmt.Fprintln(t, strings.Join(line, "\t"))
 	}
 	return t.Flush()
 }

@@ -62,11 +62,15 @@ func runConfig(c *call) int {
 
 // plain prints what make returns; the command takes nothing.
 func (c *call) plain(cmd string, args []string, make func() ([]byte, error)) int {
-	words, ok := c.parse("config", args, func(*flag.FlagSet) {})
-	if !ok {
+	const none = "\x00" // no file is called that
+	path := none
+	words, ok := c.parse("config", args, func(fs *flag.FlagSet) { fs.StringVar(&path, "config", none, "") })
+	switch {
+	case !ok:
 		return exitUsage
-	}
-	if len(words) > 0 {
+	case path != none:
+		return c.misused(cmd + " reads no configuration: write it without --config")
+	case len(words) > 0:
 		return c.misused(cmd + " takes no arguments")
 	}
 	out, err := make()

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -30,6 +31,7 @@ const defaultConfig = "/etc/trunkline/trunkline.toml"
 
 // call is one start of the program: what it was given, and where it writes.
 type call struct {
+	name   string          // of the subcommand; empty where there is none
 	ctx    context.Context // ends when the program is asked to end
 	args   []string        // after the subcommand's name
 	stdout io.Writer
@@ -41,7 +43,7 @@ type call struct {
 type command struct {
 	name    string
 	args    string // what follows the name, as the usage line shows it
-	summary string // one line
+	summary string // one line: what the command will do
 	text    string // further lines of help
 	run     func(*call) int
 }
@@ -79,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, env func(
 	if !ok {
 		return c.misused("there is no command " + fmt.Sprintf("%q", name))
 	}
-	c.args = args[1:]
+	c.name, c.args = name, args[1:]
 	if slices.ContainsFunc(c.args, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" }) {
 		usage(stdout, cmd)
 		return exitOK
@@ -98,12 +100,17 @@ func find(name string) (command, bool) {
 
 // misused says what was wrong with the call, and where help is.
 func (c *call) misused(what string) int {
-	fmt.Fprintf(c.stderr, "trunkline: %s; see: trunkline help\n", what)
+	where := "trunkline help"
+	if c.name != "" && c.name != "help" {
+		where += " " + c.name
+	}
+	fmt.Fprintf(c.stderr, "trunkline: %s; see: %s\n", what, where)
 	return exitUsage
 }
 
-// failed says why the command could not do what it was asked.
+// failed says why the command could not do what it was asked. Which package found
+// the database wrong tells an admin nothing.
 func (c *call) failed(err error) int {
-	fmt.Fprintln(c.stderr, "trunkline:", err)
+	fmt.Fprintln(c.stderr, "trunkline:", strings.ReplaceAll(err.Error(), "sqldb: ", ""))
 	return exitFailed
 }

@@ -38,7 +38,7 @@ func TestHelp(t *testing.T) {
 			assert.Equal(t, exitOK, code, args)
 			assert.Empty(t, stderr)
 			assert.True(t, strings.HasPrefix(out, "Usage: trunkline "+cmd.name), out)
-			assert.Contains(t, out, cmd.summary)
+			assert.Contains(t, out, "\n\nThis command will "+cmd.summary+".\n")
 		}
 	}
 	for _, args := range [][]string{{"--help"}, {"-h"}} {
@@ -51,6 +51,16 @@ func TestHelp(t *testing.T) {
 	assert.Equal(t, overview, stderr)
 }
 
+// A summary goes on where "This command will" ends.
+func TestSummariesSayWhatTheCommandWillDo(t *testing.T) {
+	for _, cmd := range commands() {
+		first, _, _ := strings.Cut(cmd.summary, " ")
+		assert.Regexp(t, `^[a-z]+,?$`, first, cmd.name)
+		assert.NotContains(t, []string{"what", "the", "a", "an", "how", "who", "which", "where", "when", "it", "this", "all", "every"}, first, cmd.name)
+		assert.NotRegexp(t, `\.$`, cmd.summary)
+	}
+}
+
 func TestMisuse(t *testing.T) {
 	for _, tc := range []struct{ args, says string }{
 		{"sreve", `there is no command "sreve"`},
@@ -60,7 +70,9 @@ func TestMisuse(t *testing.T) {
 		{"config", "example, check, secret, jwk or mastodon-db-role"},
 		{"config edit", `no word "edit"`},
 		{"config secret 3", "takes no arguments"},
-		{"config example --config x", "-config"},
+		{"config example --config x", "reads no configuration: write it without --config"},
+		{"config mastodon-db-role --config x", "config mastodon-db-role reads no configuration"},
+		{"config secret --config=", "reads no configuration"},
 		{"config check --confg x", "-confg"},
 		{"config check trunkline.toml", "--config FILE"},
 	} {
@@ -72,7 +84,11 @@ func TestMisuse(t *testing.T) {
 		assert.Equal(t, exitUsage, code, tc.args)
 		assert.Empty(t, out, tc.args)
 		assert.Contains(t, stderr, tc.says, tc.args)
-		assert.Contains(t, stderr, "trunkline help", "each says where help is")
+		where := "trunkline help"
+		if cmd, ok := find(args[0]); ok && cmd.name != "help" {
+			where += " " + cmd.name
+		}
+		assert.True(t, strings.HasSuffix(stderr, "; see: "+where+"\n"), "each says where help is: %s", stderr)
 	}
 }
 

@@ -25,7 +25,7 @@ func sipCommand() command {
 	return command{
 		name:    "sip",
 		args:    "dns [DOMAIN HOST] [--config FILE] [--tls] [--port PORT] [--tls-port PORT]",
-		summary: "what a SIP server beside Trunkline needs",
+		summary: "print what the DNS needs for a SIP server beside Trunkline",
 		text: `  dns   print the records by which phones find the SIP server of a domain (RFC
         3263), for its zone file: for the people of DOMAIN the server HOST; without
         words xmpp.domain and sip.server of the configuration
@@ -120,7 +120,8 @@ func (z sipZone) write(w io.Writer) error {
 		ways = append([]way{{"SIPS+D2T", "_sips._tcp.", z.tlsPort}}, ways...)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "; Phones of %s find the SIP server by these records. %s\n; itself needs an address (A, AAAA) and must not be an alias (CNAME).\n", z.domain, z.host)
+	fmt.Fprintf(&b, "; By these records phones find the SIP server of %s\n; Further, %s needs an address (A, AAAA) and must not be an alias (CNAME)\n",
+		strings.TrimSuffix(z.domain, "."), strings.TrimSuffix(z.host, "."))
 	for i, y := range ways {
 		fmt.Fprintf(&b, "%s 3600 IN NAPTR %d 50 \"s\" %q \"\" %s%s\n", z.domain, 10*(i+1), y.service, y.srv, z.domain)
 	}

@@ -12,8 +12,8 @@ import (
 func TestSIPRecords(t *testing.T) {
 	code, out, stderr := start(t, "sip", "dns", "example.org", "sip.example.org")
 	require.Equal(t, exitOK, code, stderr)
-	assert.Equal(t, `; Phones of example.org. find the SIP server by these records. sip.example.org.
-; itself needs an address (A, AAAA) and must not be an alias (CNAME).
+	assert.Equal(t, `; By these records phones find the SIP server of example.org
+; Further, sip.example.org needs an address (A, AAAA) and must not be an alias (CNAME)
 example.org. 3600 IN NAPTR 10 50 "s" "SIP+D2T" "" _sip._tcp.example.org.
 example.org. 3600 IN NAPTR 20 50 "s" "SIP+D2U" "" _sip._udp.example.org.
 _sip._tcp.example.org. 3600 IN SRV 10 10 5060 sip.example.org.

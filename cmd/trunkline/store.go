@@ -40,6 +40,7 @@ func storeCommand() command {
 type storeFlags struct {
 	config, from, to         string
 	fromPassword, toPassword string
+	fromConfig               bool // from and its password are the configuration's
 }
 
 func runStore(c *call) int {
@@ -68,12 +69,26 @@ func runStore(c *call) int {
 		if !ok {
 			return exitFailed
 		}
-		f.from = cfg.StoreURL().Reveal()
+		f.from, f.fromConfig = cfg.StoreURL().Reveal(), true
 	}
 	if err := c.copyStore(f); err != nil {
-		return c.failed(err)
+		return c.failed(f.explain(err))
 	}
 	return exitOK
+}
+
+// explain says where the right password belongs.
+func (f storeFlags) explain(err error) error {
+	const write = "%w; write the right one into a file and name that with "
+	switch {
+	case errors.Is(err, sqldb.ErrTargetPassword):
+		return fmt.Errorf(write+"--to-password-file", err)
+	case errors.Is(err, sqldb.ErrSourcePassword) && f.fromConfig:
+		return fmt.Errorf(write+"secrets.store_password_file in %s, or with --from-password-file", err, f.config)
+	case errors.Is(err, sqldb.ErrSourcePassword):
+		return fmt.Errorf(write+"--from-password-file", err)
+	}
+	return err
 }
 
 func (c *call) copyStore(f storeFlags) error {

@@ -97,6 +97,38 @@ func TestStoreCopyMisuse(t *testing.T) {
 	assert.Contains(t, stderr, "a URL with a user")
 }
 
+func TestStoreCopySaysWhatIsWrong(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone.db")
+	code, _, stderr := start(t, "store", "copy", "--from", "sqlite:"+gone, "--to", "sqlite:"+gone+"2")
+	assert.Equal(t, exitFailed, code)
+	assert.Equal(t, "trunkline: the source: there is no such file: "+gone+"\n", stderr)
+	assert.NoFileExists(t, gone+"2")
+
+	path := writeFileConfig(t, "")
+	require.NoError(t, openStore(t, storeOf(path)).Close())
+	pg, _ := withoutPassword(t, sqldbtest.NewPostgres(t))
+	wrong := filepath.Join(t.TempDir(), "wrong")
+	require.NoError(t, os.WriteFile(wrong, []byte("not this one\n"), 0o600))
+	for says, args := range map[string][]string{
+		"--to-password-file\n":                   {"--from", storeOf(path), "--to", pg, "--to-password-file", wrong},
+		"--from-password-file\n":                 {"--from", pg, "--to", "sqlite:" + gone, "--from-password-file", wrong},
+		"secrets.store_password_file in " + path: {"--config", path, "--to", "sqlite:" + gone},
+	} {
+		if strings.HasPrefix(says, "secrets.") {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			other := strings.Replace(string(text), storeOf(path), pg, 1) + "store_password_file = \"" + wrong + "\"\n"
+			require.NoError(t, os.WriteFile(path, []byte(other), 0o600))
+		}
+		code, _, stderr := start(t, append([]string{"store", "copy"}, args...)...)
+		assert.Equal(t, exitFailed, code)
+		assert.Contains(t, stderr, says)
+		assert.Contains(t, stderr, "password authentication failed")
+		assert.NotContains(t, stderr, "sqldb:")
+		assert.NotContains(t, stderr, "not this one")
+	}
+}
+
 // Passwords that were issued on SQLite open the same doors on PostgreSQL.
 func TestStoreCopyLosesNoCredential(t *testing.T) {
 	path := writeFileConfig(t, "")

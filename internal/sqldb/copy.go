@@ -5,12 +5,22 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ErrInUse means that a Trunkline is running on a database that must rest.
 var ErrInUse = errors.New("sqldb: a Trunkline is running on this database; stop it and try again")
+
+// ErrSourcePassword and ErrTargetPassword mean that a server does not take the
+// password in the URL of that side, or that there is none in it.
+var (
+	ErrSourcePassword = errors.New("sqldb: the password for the source is not right")
+	ErrTargetPassword = errors.New("sqldb: the password for the target is not right")
+)
 
 // Copied says how many rows a table had.
 type Copied struct {
@@ -92,10 +102,15 @@ func readyToCopy(ctx context.Context, from, to string) error {
 	if from == to {
 		return errors.New("sqldb: source and target are the same database")
 	}
+	if path, err := sqlitePath(from); err == nil {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("the source: sqldb: there is no such file: %s", path)
+		}
+	}
 	version, err := Inspect(ctx, from)
 	switch {
 	case err != nil:
-		return fmt.Errorf("the source: %w", err)
+		return fmt.Errorf("the source: %w", explainPassword(err, from, ErrSourcePassword))
 	case version == 0:
 		return errors.New("the source: sqldb: it is empty, there is nothing to copy")
 	case version != Latest:
@@ -112,9 +127,19 @@ func readyToCopy(ctx context.Context, from, to string) error {
 		db, err = openSQLite(ctx, to, schema, migrations)
 	}
 	if err != nil {
-		return fmt.Errorf("the target: %w", err)
+		return fmt.Errorf("the target: %w", explainPassword(err, to, ErrTargetPassword))
 	}
 	return db.Close()
+}
+
+// explainPassword returns what a server says about a password, as which, and
+// every other error as it is.
+func explainPassword(err error, rawURL string, which error) error {
+	var said *pgconn.PgError
+	if errors.As(err, &said) && said.Code == "28P01" { // invalid_password
+		return fmt.Errorf("%s: %s: %w", Name(rawURL), said.Message, which)
+	}
+	return err
 }
 
 // resting is a database that nobody else writes to, within one transaction.

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -176,8 +177,21 @@ func TestCopyRefusesWhatIsNoSourceOrNoTarget(t *testing.T) {
 	}
 	_, err := sqldb.Copy(t.Context(), lite, lite)
 	require.ErrorContains(t, err, "the same")
-	_, err = sqldb.Copy(t.Context(), liteURL(t), pg)
+	gone := liteURL(t)
+	_, err = sqldb.Copy(t.Context(), gone, pg)
+	require.ErrorContains(t, err, "there is no such file: "+gone[len("sqlite:"):])
+	require.NoError(t, os.WriteFile(gone[len("sqlite:"):], nil, 0o600))
+	_, err = sqldb.Copy(t.Context(), gone, pg)
 	require.ErrorContains(t, err, "nothing to copy")
+	wrong, err := url.Parse(pg)
+	require.NoError(t, err)
+	wrong.User = url.UserPassword(wrong.User.Username(), "not this one")
+	_, err = sqldb.Copy(t.Context(), wrong.String(), lite)
+	require.ErrorIs(t, err, sqldb.ErrSourcePassword)
+	_, err = sqldb.Copy(t.Context(), lite, wrong.String())
+	require.ErrorIs(t, err, sqldb.ErrTargetPassword)
+	require.ErrorContains(t, err, "password authentication failed")
+	require.NotContains(t, err.Error(), "not this one")
 	_, err = sqldb.Copy(t.Context(), pg, "mysql:x")
 	require.ErrorContains(t, err, "the target: sqldb: the database URL")
 
