@@ -35,7 +35,7 @@ func accountCommand() command {
 	}
 }
 
-const accountWords = "list, show, suspend, restore, forget and rebind"
+const accountWords = "list, show, suspend, restore, forget or rebind"
 
 // accountFlags are those of all words of account.
 type accountFlags struct {
@@ -72,7 +72,7 @@ func runAccount(c *call) int {
 	}[word]
 	switch {
 	case !ok:
-		return c.misused(fmt.Sprintf("account has no word %q, it has %s", word, accountWords))
+		return c.misused(fmt.Sprintf("account has no word %q; write %s", word, accountWords))
 	case len(words) != 1:
 		return c.misused("account " + word + " needs one NAME")
 	}

@@ -38,7 +38,7 @@ People make theirs in the panel under "Apps & devices"; this is for admins.
 	}
 }
 
-const tokenWords = "issue, list, revoke and purge"
+const tokenWords = "issue, list, revoke or purge"
 
 // tokenFlags are those of all words of token.
 type tokenFlags struct {
@@ -74,7 +74,7 @@ func runToken(c *call) int {
 	case "purge":
 		return c.purgeTokens(f, words)
 	}
-	return c.misused(fmt.Sprintf("token has no word %q, it has %s", word, tokenWords))
+	return c.misused(fmt.Sprintf("token has no word %q; write %s", word, tokenWords))
 }
 
 func (c *call) issueToken(f tokenFlags, words []string) int {
