@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -51,6 +52,23 @@ func (s *Service) RevokeAccount(ctx context.Context, account, reason string) err
 func (s *Service) EndAccount(ctx context.Context, account, reason string) error {
 	return s.revoke(ctx, &Revocation{Kind: kindAccount, Subject: account, Account: account, Reason: reason},
 		`account_id = $1 AND purpose <> 'device'`, nameOfAccount)
+}
+
+// EndName closes the sessions of a person who has no account here, and who got in
+// with a password that Trunkline did not make.
+func (s *Service) EndName(ctx context.Context, username, reason string) error {
+	r := Revocation{Kind: kindAccount, Username: strings.ToLower(username), Reason: reason, At: s.now()}
+	err := s.db.Update(ctx, func(tx *sql.Tx) error {
+		if err := s.db.Serialize(ctx, tx, feedChannel); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, r)
+	})
+	if err != nil {
+		return fmt.Errorf("tokens: end a name: %w", err)
+	}
+	s.told(ctx, r)
+	return nil
 }
 
 const nameOfAccount = `SELECT id, username, '' FROM accounts WHERE id = $1`

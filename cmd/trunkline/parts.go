@@ -111,6 +111,8 @@ func (n *node) newWebclient() error {
 		StandingEvery:   n.cfg.Standing.Every.Std(),
 		LiveAccounts:    n.gateway.Accounts,
 		WebhookSecret:   []byte(n.cfg.Secrets.WebhookSecret.Reveal()),
+		OnUnknownBad:    n.tokens.EndName,
+		Recorder:        n.recordStanding,
 		Metrics:         n.metrics,
 		ClientAddr: func(r *http.Request) netip.Addr {
 			return gateway.ClientAddress(r, n.cfg.TrustedProxies())

@@ -148,6 +148,11 @@ func (n *node) recordAdmin(op, username, account, credential, outcome, reason st
 	})
 }
 
+// recordStanding keeps that Mastodon has refused a person, or welcomed them again.
+func (n *node) recordStanding(op, username, account, outcome, reason string) {
+	n.audit.Record(audit.Event{Front: "mastodon", Op: op, Username: username, Account: account, Outcome: outcome, Reason: reason})
+}
+
 // deviceKeeper keeps the device passwords that people make in the panel.
 type deviceKeeper struct{ *tokens.Service }
 
@@ -160,6 +165,12 @@ func (k deviceKeeper) IssueDevice(ctx context.Context, account, service, name st
 		err = webclient.ErrBadService
 	case errors.Is(err, tokens.ErrTooManyDevices):
 		err = webclient.ErrTooManyDevices
+	case errors.Is(err, tokens.ErrStandingUnknown):
+		err = webclient.ErrCannotTell
+	case errors.Is(err, tokens.ErrSuspended):
+		err = webclient.ErrSuspended
+	case errors.Is(err, tokens.ErrBlocked):
+		err = webclient.ErrBlocked
 	}
 	return shownDevice(d), secret, err
 }

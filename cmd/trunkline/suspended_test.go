@@ -74,6 +74,13 @@ func TestSuspendedAtMastodon(t *testing.T) {
 	_, _, err = other.tokens.IssueDevice(t.Context(), id, tokens.ServiceXMPP, "another")
 	require.ErrorIs(t, err, tokens.ErrSuspended)
 
+	await(t, func() bool {
+		var n int
+		require.NoError(t, other.db.QueryRowContext(t.Context(), `SELECT count(*) FROM audit
+			WHERE front = 'mastodon' AND op = 'standing' AND username = 'alice' AND outcome = 'suspended' AND reason = 'webhook'`).Scan(&n))
+		return n == 1
+	})
+
 	tell(mastodontest.Active)
 	await(t, func() bool {
 		return strings.Contains(q.ask(t, r.private, cfg.Secrets.VerifySecret.Reveal(), password), `"yes"`)
