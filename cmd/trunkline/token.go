@@ -124,7 +124,7 @@ func (n *node) explainIssue(a tokens.Account, f tokenFlags, err error) error {
 	case errors.Is(err, tokens.ErrSuspended):
 		return fmt.Errorf("%s is not welcome at Mastodon now; see: trunkline account show %s", a.Username, a.Username)
 	case errors.Is(err, tokens.ErrStandingUnknown):
-		return fmt.Errorf("Mastodon at %s cannot say now whether %s is still welcome, and without that no password is made; try again later (%w)",
+		return fmt.Errorf("whether %[2]s is still welcome cannot be told now by Mastodon at %[1]s, and without that no password is made; try again later (%[3]w)",
 			n.cfg.Mastodon.URL, a.Username, err)
 	}
 	return err

@@ -108,7 +108,7 @@ func TestTokenIssueAsksMastodon(t *testing.T) {
 	require.NoError(t, os.WriteFile(i.path, []byte(away), 0o600))
 	i.run("token", "issue", "alice", "--name", "asked just now")
 	i.exec(`UPDATE accounts SET standing_at = standing_at - 360000`)
-	i.fail(exitFailed, "Mastodon at http://"+gone.Addr().String()+" cannot say now", "token", "issue", "alice", "--name", "x")
+	i.fail(exitFailed, "cannot be told now by Mastodon at http://"+gone.Addr().String(), "token", "issue", "alice", "--name", "x")
 }
 
 // A command that cannot ask Mastodon does not behave as if it had.

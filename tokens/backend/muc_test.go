@@ -25,7 +25,7 @@ type circle struct {
 	free       chan struct{}   // where there is one, answers wait for it, whatever the context says
 }
 
-var errMastodon = errors.New("Mastodon is away")
+var errMastodon = errors.New("the instance is away")
 
 func (c *circle) can(ctx context.Context, method string) error {
 	if c.free != nil {
@@ -220,7 +220,7 @@ func TestMUCCannotTell(t *testing.T) {
 		require.Contains(t, why, "cannot be told")
 		require.Equal(t, "unknown", tb.last().Outcome)
 		require.Equal(t, row.room+"@rooms.pp.test: trouble", tb.last().Reason)
-		require.Contains(t, tb.logged(), "Mastodon is away")
+		require.Contains(t, tb.logged(), "the instance is away")
 	}
 }
 
