@@ -109,7 +109,8 @@ func (c *call) pipe(p *extauth.Pipe) int {
 	// There are several of these beside ejabberd. What one question needs is thrown
 	// away with the next ones; to collect it early costs nothing here.
 	debug.SetGCPercent(20)
-	runtime.GOMAXPROCS(1)
+	// With one, whoever wakes up for an answer waits for who gave the place up.
+	runtime.GOMAXPROCS(2)
 	debug.FreeOSMemory()
 	extauth.Slim()
 	done := make(chan error, 1)
