@@ -71,7 +71,14 @@ type ejStack struct {
 // configuration.
 func newEjStack(t testing.TB, cfg tokens.Config, change ...string) *ejStack {
 	t.Helper()
-	s := &ejStack{t: t, db: sqldbtest.New(t), addr: "127.0.0.1:0", now: time.Now}
+	return newEjStackAt(t, "127.0.0.1:0", cfg, change...)
+}
+
+// newEjStackAt is newEjStack with the service at an address, or on a Unix socket
+// if that is a path.
+func newEjStackAt(t testing.TB, addr string, cfg tokens.Config, change ...string) *ejStack {
+	t.Helper()
+	s := &ejStack{t: t, db: sqldbtest.New(t), addr: addr, now: time.Now}
 	cfg.DB, cfg.Key = s.db, bytes.Repeat([]byte{7}, 32)
 	cfg.Now = func() time.Time {
 		s.mu.Lock()
@@ -122,7 +129,7 @@ func (s *ejStack) config(change ...string) string {
 		text = text[:start+1] + string(part) + text[end:]
 	}
 	change = append(change, "/etc/ejabberd/trunkline.jwk", s.jwk,
-		"/usr/local/bin/trunkline", binary, "http://127.0.0.1:8081/extauth", "http://"+s.addr+"/extauth", "/etc/ejabberd/trunkline.secret", secret)
+		"/usr/local/bin/trunkline", binary, "http://127.0.0.1:8081/extauth", s.url(), "/etc/ejabberd/trunkline.secret", secret)
 	return strings.NewReplacer(change...).Replace(text)
 }
 
@@ -151,10 +158,22 @@ func (s *ejStack) questions() int {
 	return s.asked
 }
 
+// url is where the program asks.
+func (s *ejStack) url() string {
+	if strings.HasPrefix(s.addr, "/") {
+		return "unix:" + s.addr
+	}
+	return "http://" + s.addr + "/extauth"
+}
+
 // up serves, after down on the same port as before.
 func (s *ejStack) up() {
 	s.t.Helper()
-	l, err := net.Listen("tcp", s.addr)
+	network := "tcp"
+	if strings.HasPrefix(s.addr, "/") {
+		network = "unix"
+	}
+	l, err := net.Listen(network, s.addr)
 	require.NoError(s.t, err)
 	s.addr = l.Addr().String()
 	mux := http.NewServeMux()

@@ -23,8 +23,16 @@ import (
 // ejabberd keeps in memory (mnesia, the host localhost) and with a device password
 // that Trunkline knows (extauth, the real program, SQLite). They take turns, so
 // that both have the same machine.
-func BenchmarkLogin(b *testing.B) {
-	s := newEjStack(b, tokens.Config{})
+func BenchmarkLogin(b *testing.B) { benchmarkLogin(b, newEjStack(b, tokens.Config{})) }
+
+// BenchmarkLoginOverSocket is BenchmarkLogin with the private listener on a Unix
+// socket in place of loopback.
+func BenchmarkLoginOverSocket(b *testing.B) {
+	benchmarkLogin(b, newEjStackAt(b, filepath.Join(b.TempDir(), "private.sock"), tokens.Config{}))
+}
+
+func benchmarkLogin(b *testing.B, s *ejStack) {
+	b.Helper()
 	_, password := s.device("alice")
 	keeper, at, _ := strings.Cut(kickUser, "@")
 	var external, mnesia []time.Duration

@@ -33,6 +33,7 @@ var benchmarks = []benchmark{
 	{tokensTest, "BenchmarkIssueTemporary", 2 * time.Second},
 	{tokensTest, "BenchmarkIssueDevice", 2 * time.Second},
 	{trunklineTest, "BenchmarkLogin", 4 * time.Second},
+	{trunklineTest, "BenchmarkLoginOverSocket", 4 * time.Second},
 }
 
 // figure is a line of the table: a metric of a benchmark, and what it is to be.
@@ -79,6 +80,7 @@ var figures = []figure{
 	{"ejabberd's login, its own memory, p50", "BenchmarkLogin", "mnesia-p50-ms", " ms", 2, target{}},
 	{"ejabberd's login, extauth, p50", "BenchmarkLogin", "extauth-p50-ms", " ms", 2, target{}},
 	{"… how much longer that is", "BenchmarkLogin", "over-mnesia-p50-ms", " ms", 2, target{lessThan, 0.3}},
+	{"… over a Unix socket", "BenchmarkLoginOverSocket", "over-mnesia-p50-ms", " ms", 2, target{lessThan, 0.3}},
 	{"memory of an extauth program", "BenchmarkLogin", "rss-MB", " MB", 1, target{lessThan, 20}},
 }
 
