@@ -106,12 +106,19 @@ func passwords(ctx context.Context, o options) error {
 		fmt.Printf("Load average at the start %s, at the end %s: what else ran took its part.\n", before, load())
 	}
 	fmt.Printf("\n%-40s %12s  %-21s %-13s\n", "", "median", "lowest – highest", "target")
+	missed := 0
 	for _, f := range figures {
 		list := values[f.benchmark+" "+f.metric]
 		if len(list) == 0 {
 			return fmt.Errorf("%s did not report %s", f.benchmark, f.metric)
 		}
 		fmt.Println(f.line(list))
+		if f.target.word != "" && !f.target.met(median(list)) {
+			missed++
+		}
+	}
+	if missed > 0 {
+		return fmt.Errorf("%d of the targets are missed", missed)
 	}
 	return nil
 }
