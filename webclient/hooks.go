@@ -197,6 +197,14 @@ func (h *hooked) add(account string, task hookTask) {
 	}
 }
 
+// has tells whether a task waits for the account.
+func (h *hooked) has(account string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, waits := h.tasks[account]
+	return waits
+}
+
 // take removes and returns the tasks whose time has come.
 func (h *hooked) take(now time.Time) map[string]hookTask {
 	h.mu.Lock()

@@ -179,6 +179,9 @@ func (s *Server) dueDevices(ctx context.Context, refused map[string]time.Time) (
 	listed := make(map[string]bool, len(out))
 	for _, a := range out {
 		listed[a.account] = true
+		if s.hooked.has(a.account) {
+			continue // it is being acted upon, and asked about in its time
+		}
 		if _, known := refused[a.account]; !known && s.ended.has(a.account) {
 			refused[a.account] = s.ended.at(a.account) // that is what Mastodon said then
 		}
