@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -87,6 +88,16 @@ func TestSuspendedAtMastodon(t *testing.T) {
 	})
 	again := integration.Connect(t, prosody, "alice", password, "phone")
 	again.Sync()
+
+	// Without a webhook whoever has streams is asked about, again and again.
+	browsers, _, err = other.tokens.IssueTemporary(t.Context(), id, "s2")
+	require.NoError(t, err)
+	browser = r.dial(t)
+	browser.signIn("alice", browsers)
+	instance.SetState("alice", mastodontest.Suspended)
+	_, err = other.db.ExecContext(t.Context(), `UPDATE accounts SET standing_at = standing_at - $1`, time.Hour.Milliseconds())
+	require.NoError(t, err)
+	browser.closed("not-authorized")
 
 	status, err := instance.SendWebhook(t.Context(), "http://"+r.public+"/hooks/mastodon", webhook+"x", "account.updated", "alice")
 	require.NoError(t, err)
