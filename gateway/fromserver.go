@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/coder/websocket"
 
@@ -54,7 +56,7 @@ func (s *stream) opening(h framing.Header) {
 func (s *stream) fromServer(c *server, e *framing.Element) {
 	switch {
 	case e.Is(framing.NSStream, "error"):
-		s.put(e.Raw)
+		s.put(bytes.Clone(e.Raw))
 		s.finish(endStreamError(e))
 		return
 	case e.Name.Space == nsSASL:
@@ -62,7 +64,7 @@ func (s *stream) fromServer(c *server, e *framing.Element) {
 		return
 	case isManagement(e):
 		s.management(e)
-		s.put(e.Raw)
+		s.put(bytes.Clone(e.Raw))
 		return
 	}
 	s.judgeServer(e)
@@ -74,9 +76,9 @@ func (s *stream) loginAnswer(c *server, e *framing.Element) {
 	case "success":
 		s.loggedIn(e)
 		c.restart()
-		s.put(e.Raw)
+		s.put(bytes.Clone(e.Raw))
 	case "failure":
-		s.loginFailed(conditionOf(e), e.Raw)
+		s.loginFailed(conditionOf(e), bytes.Clone(e.Raw))
 	default: // PLAIN has no challenge after its first message
 		s.finish(endServerSpeaks)
 	}
@@ -90,7 +92,7 @@ func (s *stream) judgeServer(e *framing.Element) {
 	}
 	switch v.Action {
 	case policy.Pass:
-		s.put(e.Raw)
+		s.put(bytes.Clone(e.Raw))
 	case policy.Replace:
 		s.put(v.Frame)
 	case policy.End:
@@ -127,7 +129,7 @@ func endStreamError(e *framing.Element) ending {
 	for c := range e.Children() {
 		if c.Name.Space == framing.NSStreams && c.Name.Local != "text" {
 			end.code = closeCode(framing.Condition(c.Name.Local))
-			end.detail = c.Name.Local
+			end.detail = strings.Clone(c.Name.Local)
 			if c.Name.Local == string(framing.Conflict) {
 				end.server, end.elsewhere = cut, true
 			}

@@ -1,6 +1,13 @@
 package framing
 
-import "iter"
+import (
+	"bytes"
+	"iter"
+	"math"
+)
+
+// cloneLimits let everything pass that has passed before.
+var cloneLimits = Limits{MaxBytes: math.MaxInt, MaxDepth: math.MaxInt, MaxAttrs: math.MaxInt, MaxElements: math.MaxInt, TreeDepth: math.MaxInt, Trusted: true}
 
 // Element is one XML element and, as far as Limits.TreeDepth reaches, what is in it. It must not be changed.
 // Its strings share memory with one copy of the frame: clone what outlives the frame.
@@ -19,6 +26,15 @@ type Element struct {
 	last        *Element // while parsing
 	start, end  int      // in root.Raw
 	open, shut  int      // end of the start tag, start of the end tag, in root.Raw; equal to end in an empty-element tag
+}
+
+// Clone returns a copy of the frame that e is the root of, in memory of its own and with its whole tree.
+func (e *Element) Clone() *Element {
+	c, err := ParseFrame(bytes.Clone(e.Raw), cloneLimits)
+	if err != nil {
+		return &Element{} // Raw is not as it was parsed
+	}
+	return c
 }
 
 // Is reports whether e has this namespace and local name.

@@ -1,6 +1,9 @@
 package framing
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // scanner finds where the items of a stream end, keeping its place between reads. Depth counts open elements, the stream
 // itself being 1.
@@ -36,6 +39,28 @@ type progress struct {
 var hungry = progress{more: true}
 
 func (s *scanner) feed(p []byte) {
+	s.compact()
+	s.buf = append(s.buf, p...)
+}
+
+// room returns at least min bytes of memory behind the buffer; took says how many of them have been filled.
+func (s *scanner) room(min int) []byte {
+	s.compact()
+	s.buf = slices.Grow(s.buf, min)
+	return s.buf[len(s.buf):cap(s.buf)]
+}
+
+func (s *scanner) took(n int) { s.buf = s.buf[:len(s.buf)+n] }
+
+// release lets go of memory that holds nothing.
+func (s *scanner) release() {
+	if s.start == len(s.buf) {
+		s.buf, s.pos, s.start = nil, 0, 0
+	}
+}
+
+// compact moves what is left to the front of the buffer.
+func (s *scanner) compact() {
 	if s.start > 0 && (s.start == len(s.buf) || s.start >= cap(s.buf)/2) {
 		n := copy(s.buf, s.buf[s.start:])
 		s.buf, s.pos, s.start = s.buf[:n], s.pos-s.start, 0
@@ -44,7 +69,6 @@ func (s *scanner) feed(p []byte) {
 			s.buf = nil
 		}
 	}
-	s.buf = append(s.buf, p...)
 }
 
 // restart forgets the stream, not the bytes.

@@ -1,6 +1,9 @@
 package framing
 
-import "strings"
+import (
+	"io"
+	"strings"
+)
 
 // Kind says what an Item is.
 type Kind int
@@ -12,7 +15,8 @@ const (
 	StreamEnd                   // the closing tag
 )
 
-// Item is one thing that Splitter found.
+// Item is one thing that Splitter found. Its Element and everything in it is valid until the next call of Next, Feed, Fill or
+// Release; clone what has to live longer. Header is the caller's to keep.
 type Item struct {
 	Kind    Kind
 	Header  Header   // StreamStart
@@ -32,6 +36,24 @@ type Splitter struct {
 
 // NewSplitter makes a Splitter at the beginning of a stream.
 func NewSplitter(l Limits) *Splitter { return &Splitter{limits: l.orDefaults()} }
+
+// readRoom is the least room that Fill gives a read.
+const readRoom = 4 << 10
+
+// Fill reads once from r, into the Splitter's own memory, and returns what the read returned. After the end of the stream or
+// an error the bytes are thrown away.
+func (s *Splitter) Fill(r io.Reader) (n int, err error) {
+	n, err = r.Read(s.scan.room(readRoom))
+	if s.err != nil || s.ended {
+		return n, err
+	}
+	s.scan.took(n)
+	return n, err
+}
+
+// Release gives back memory that is not needed while nothing arrives: all of it when Buffered is 0. Call it when the stream
+// falls idle; the next Feed or Fill takes memory again.
+func (s *Splitter) Release() { s.scan.release() }
 
 // Feed adds bytes from the network. It copies p. After the end of the stream or an error they are ignored.
 func (s *Splitter) Feed(p []byte) {

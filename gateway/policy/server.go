@@ -60,7 +60,7 @@ func (s *Stream) beforeRunning(e *framing.Element) Verdict {
 		s.phase = running
 		return Verdict{}
 	}
-	s.phase, s.bound = armed, e
+	s.phase, s.bound = armed, e.Clone() // it outlives this call
 	s.arm = arming{set: s.id("list"), activate: s.id("active")}
 	return Verdict{
 		Action: Swallow, Reason: "arming",

@@ -70,7 +70,7 @@ type Stream struct {
 	aware bool
 	nonce string // in every id of the gateway's own
 	phase phase
-	bound *framing.Element // the bind result that waits for the list
+	bound *framing.Element // a copy of the bind result that waits for the list
 	bind  string           // id of the client's bind request
 	arm   arming
 }
