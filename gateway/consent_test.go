@@ -93,8 +93,10 @@ func TestContactSeesNothingBeforeConsentAndAllAfter(t *testing.T) {
 	}
 }
 
-func TestWithdrawalIsSeenAtOnce(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestWithdrawalIsSeenAtOnce(t *testing.T) { onEachServer(t, testWithdrawalIsSeenAtOnce) }
+
+func testWithdrawalIsSeenAtOnce(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.contacts("alice", "bob")
 	s.consent("alice", true, false, false)
 	bob := s.observer("bob")
@@ -114,8 +116,10 @@ func TestWithdrawalIsSeenAtOnce(t *testing.T) {
 	require.Empty(t, traces(tell(alice, bob)))
 }
 
-func TestAwareClientWalksBothWays(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestAwareClientWalksBothWays(t *testing.T) { onEachServer(t, testAwareClientWalksBothWays) }
+
+func testAwareClientWalksBothWays(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.contacts("alice", "bob")
 	bob := s.observer("bob")
 	alice := s.online("alice", "?consent=walk")
@@ -139,7 +143,11 @@ func TestAwareClientWalksBothWays(t *testing.T) {
 }
 
 func TestAwareClientThatDoesNotWalkIsEnded(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testAwareClientThatDoesNotWalkIsEnded)
+}
+
+func testAwareClientThatDoesNotWalkIsEnded(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.contacts("alice", "bob")
 	s.consent("alice", true, false, false)
 	bob := s.observer("bob")

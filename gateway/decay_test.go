@@ -125,7 +125,7 @@ func TestServerThatDiesEndsTheStreamSoThatItCanBeTakenUpAgain(t *testing.T) {
 	alice := s.online("alice", "")
 	previd := alice.enable()
 	alice.sync()
-	s.prosody.Kill()
+	s.server.Kill()
 	for {
 		e, err := alice.read()
 		if err != nil {
@@ -142,7 +142,7 @@ func TestServerThatDiesEndsTheStreamSoThatItCanBeTakenUpAgain(t *testing.T) {
 	require.Equal(t, "remote-connection-failed", condition)
 	require.Equal(t, websocket.StatusBadGateway, code)
 
-	require.NoError(t, s.prosody.Start(t.Context()))
+	require.NoError(t, s.server.Start(t.Context()))
 	again := s.connect("")
 	again.login("alice", s.password("alice"))
 	require.True(t, again.resume(alice, previd).Is(nsSM, "failed"), "the server has forgotten")

@@ -26,7 +26,7 @@ func (s *stack) restart(p *peer, between func()) {
 	defer cancel()
 	require.NoError(s.t, s.gateway.Shutdown(ctx))
 	between()
-	s.startGateway(stackConfig{upstream: s.prosody.Addr()})
+	s.startGateway(stackConfig{upstream: s.server.Addr()})
 }
 
 func leaving(e integration.Element) bool {

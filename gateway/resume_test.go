@@ -14,8 +14,10 @@ import (
 
 // TestThreeCutsInARow compares the counts of XEP-0198 on both sides after the
 // policy has replaced stanzas in every way it can, and after each resumption.
-func TestThreeCutsInARow(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestThreeCutsInARow(t *testing.T) { onEachServer(t, testThreeCutsInARow) }
+
+func testThreeCutsInARow(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.contacts("alice", "bob")
 	bob := s.observer("bob")
 	alice := s.online("alice", "")
@@ -49,7 +51,11 @@ func TestThreeCutsInARow(t *testing.T) {
 }
 
 func TestResumptionWhileTheOldConnectionSeemsAlive(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testResumptionWhileTheOldConnectionSeemsAlive)
+}
+
+func testResumptionWhileTheOldConnectionSeemsAlive(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	old := s.online("alice", "")
 	previd := old.enable()
 	old.sync()
@@ -64,7 +70,11 @@ func TestResumptionWhileTheOldConnectionSeemsAlive(t *testing.T) {
 }
 
 func TestUnknownAndForeignSessionsAreNotResumed(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testUnknownAndForeignSessionsAreNotResumed)
+}
+
+func testUnknownAndForeignSessionsAreNotResumed(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	old := s.online("alice", "")
 	previd := old.enable()
 	old.cut()
@@ -84,7 +94,11 @@ func TestUnknownAndForeignSessionsAreNotResumed(t *testing.T) {
 }
 
 func TestSessionUnderAWiderConsentIsEndedNotResumed(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testSessionUnderAWiderConsentIsEndedNotResumed)
+}
+
+func testSessionUnderAWiderConsentIsEndedNotResumed(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.contacts("alice", "bob")
 	s.consent("alice", true, false, false)
 	bob := s.observer("bob")
@@ -105,7 +119,11 @@ func TestSessionUnderAWiderConsentIsEndedNotResumed(t *testing.T) {
 // TestNarrowerConsentIsNoticedAtTheResumption is the same without anybody
 // having told the gateway, as after a restart of its process.
 func TestNarrowerConsentIsNoticedAtTheResumption(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testNarrowerConsentIsNoticedAtTheResumption)
+}
+
+func testNarrowerConsentIsNoticedAtTheResumption(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.contacts("alice", "bob")
 	s.consent("alice", true, false, false)
 	bob := s.observer("bob")
@@ -121,8 +139,10 @@ func TestNarrowerConsentIsNoticedAtTheResumption(t *testing.T) {
 	bob.Expect("alice leaving", func(e integration.Element) bool { return e.Attrs["type"] == "unavailable" })
 }
 
-func TestStateOutlivesTheGateway(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestStateOutlivesTheGateway(t *testing.T) { onEachServer(t, testStateOutlivesTheGateway) }
+
+func testStateOutlivesTheGateway(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.contacts("alice", "bob")
 	bob := s.observer("bob")
 	old := s.online("alice", "")
@@ -139,7 +159,7 @@ func TestStateOutlivesTheGateway(t *testing.T) {
 		require.NotContains(t, key, previd)
 	}
 
-	s.startGateway(stackConfig{upstream: s.prosody.Addr()})
+	s.startGateway(stackConfig{upstream: s.server.Addr()})
 	alice := s.connect("")
 	alice.login("alice", s.password("alice"))
 	require.True(t, alice.resume(old, previd).Is(nsSM, "resumed"))
@@ -147,7 +167,11 @@ func TestStateOutlivesTheGateway(t *testing.T) {
 }
 
 func TestRevocationEndsStreamsAndWaitingSessions(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testRevocationEndsStreamsAndWaitingSessions)
+}
+
+func testRevocationEndsStreamsAndWaitingSessions(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.contacts("alice", "bob")
 	s.consent("alice", true, false, false)
 	bob := s.observer("bob")
@@ -178,8 +202,10 @@ func TestRevocationEndsStreamsAndWaitingSessions(t *testing.T) {
 
 // TestWithdrawalThatMeetsACut takes consent back from a client that would walk,
 // and breaks its line before it can.
-func TestWithdrawalThatMeetsACut(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestWithdrawalThatMeetsACut(t *testing.T) { onEachServer(t, testWithdrawalThatMeetsACut) }
+
+func testWithdrawalThatMeetsACut(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.contacts("alice", "bob")
 	s.consent("alice", true, false, false)
 	bob := s.observer("bob")
@@ -193,20 +219,26 @@ func TestWithdrawalThatMeetsACut(t *testing.T) {
 }
 
 func TestRevocationDoesNotWaitForTheServer(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testRevocationDoesNotWaitForTheServer)
+}
+
+func testRevocationDoesNotWaitForTheServer(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	alice := s.online("alice", "")
 	alice.sync()
-	require.NoError(t, s.prosody.Pause())
+	require.NoError(t, s.server.Pause())
 	began := time.Now()
 	require.NoError(t, s.tokens.RevokeSession(t.Context(), "session-alice", "signed out"))
 	condition, _ := alice.ended()
 	require.Equal(t, "not-authorized", condition)
 	require.Less(t, time.Since(began), 5*time.Second)
-	require.NoError(t, s.prosody.Continue())
+	require.NoError(t, s.server.Continue())
 }
 
-func TestRevokedCredentialAndAccount(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestRevokedCredentialAndAccount(t *testing.T) { onEachServer(t, testRevokedCredentialAndAccount) }
+
+func testRevokedCredentialAndAccount(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	secret := s.password("alice")
 	_, _, credential, ok, err := s.tokens.Lookup(t.Context(), "alice", secret)
 	require.NoError(t, err)

@@ -35,13 +35,15 @@ const (
 // people know one another only if a test makes them.
 var people = []string{"alice", "bob", "carol"}
 
-// stack is a real Prosody that asks a real token service, and a gateway before
-// it.
+// stack is a real XMPP server that asks a real token service, and a gateway
+// before it.
 type stack struct {
 	t        *testing.T
 	db       *sqldb.DB
 	tokens   *tokens.Service
-	prosody  *integration.Prosody
+	server   xmppServer            // one of the next two
+	prosody  *integration.Prosody  // nil if it is not this one
+	ejabberd *integration.Ejabberd // nil if it is not this one
 	gateway  *gateway.Gateway
 	stop     func() // ends Gateway.Run
 	url      string
@@ -54,12 +56,16 @@ type stack struct {
 
 // stackConfig changes the stack before it starts.
 type stackConfig struct {
-	noPrivacyLists bool
-	upstream       string // an address in Prosody's place
-	line           *line  // between the gateway and Prosody
+	server    serverKind // Prosody if empty
+	ownServer bool       // ejabberd: not the one that tests share; for who stops it, or fills it
+	upstream  string     // an address in the server's place
+	line      *line      // between the gateway and the server
+	change    func(*gateway.Config)
+
+	noPrivacyLists bool   // Prosody
 	plainProsody   bool   // without what contrib/prosody does for hidden sessions
 	prosody        string // more of Prosody's configuration
-	change         func(*gateway.Config)
+	ejabberd       string // more modules of ejabberd, which the stack has for itself then
 }
 
 func newStack(t *testing.T, c stackConfig) *stack {
@@ -83,13 +89,8 @@ func newStack(t *testing.T, c stackConfig) *stack {
 	if c.upstream == "" {
 		core, err := backend.NewCore(backend.CoreConfig{Verifier: verifier{s.tokens}, Domain: domain})
 		require.NoError(t, err)
-		verify := httptest.NewServer(backend.Prosody(core, feed{s.tokens}, []byte(shared), nil))
-		t.Cleanup(verify.Close)
-		s.prosody = integration.StartProsody(t, integration.ProsodyConfig{
-			Domain: domain, VerifyURL: verify.URL + "/verify", VerifySecret: shared, PrivacyLists: !c.noPrivacyLists,
-			GlobalExtra: c.prosody, ModulePath: modulePath(t, c.plainProsody),
-		})
-		c.upstream = s.prosody.Addr()
+		s.startServer(c, core)
+		c.upstream = s.server.Addr()
 		if c.line != nil {
 			c.upstream = c.line.to(c.upstream)
 		}
@@ -198,10 +199,10 @@ func (s *stack) password(name string) string {
 	return secret
 }
 
-// raw is a client that talks to Prosody itself.
+// raw is a client that talks to the server itself.
 func (s *stack) raw(name string) *integration.Client {
 	s.t.Helper()
-	return integration.Connect(s.t, s.prosody, name, s.password(name), "raw")
+	return integration.Connect(s.t, s.server, name, s.password(name), "raw")
 }
 
 // contacts makes two people see each other's presence.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,14 +48,6 @@ func (s *stack) relate(kind string) {
 		c.Say("<presence type='unavailable'/></stream:stream>")
 		require.NoError(s.t, c.Close())
 	}
-}
-
-// gone waits until Prosody has ended alice's sessions that were bound so far.
-func (s *stack) gone(jid string) {
-	s.t.Helper()
-	require.Eventually(s.t, func() bool {
-		return strings.Contains(s.prosody.Log(), "Unbinding resource for "+jid)
-	}, waitLimit, 10*time.Millisecond, "the session has not ended")
 }
 
 // modulePath is "" for contrib/prosody as it is, or a copy that does nothing
