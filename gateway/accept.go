@@ -28,7 +28,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			status = http.StatusTooManyRequests
 		}
 		w.Header().Set("Retry-After", "5")
-		g.refuse(w, r, strings.TrimPrefix(err.Error(), "gateway: "), status, "too many connections, or closing; try again soon")
+		g.refuse(w, r, refusal(err), status, "too many connections, or closing; try again soon")
 		return
 	}
 	defer close(s.done)
@@ -44,7 +44,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, reason string, status int, text string) {
-	g.metrics.ended.WithLabelValues("refused").Inc()
+	g.metrics.refused.WithLabelValues(reason).Inc()
 	g.log.Info("gateway: connection refused", "reason", reason,
 		"address", ClientAddress(r, g.cfg.TrustedProxies).String())
 	http.Error(w, text, status)

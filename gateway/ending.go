@@ -15,6 +15,18 @@ var (
 	errAddressFull = errors.New("gateway: too many streams from this address")
 )
 
+// refusal is such a reason as a label in metrics and logs.
+func refusal(err error) string {
+	switch {
+	case errors.Is(err, errDraining):
+		return "shutting_down"
+	case errors.Is(err, errAddressFull):
+		return "address_full"
+	default:
+		return "full"
+	}
+}
+
 // serverEnd says how the server's side of a stream ends.
 type serverEnd int
 

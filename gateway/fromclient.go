@@ -20,6 +20,7 @@ func (s *stream) readBrowser() {
 	for !s.isOver() {
 		frame, err := s.browser.read(s.frameLimit())
 		if err == nil {
+			s.g.metrics.fromClient.Add(int64(len(frame)))
 			s.unauthed += len(frame) // read only before the login
 			var e *framing.Element
 			if e, err = framing.ParseFrame(frame, s.g.limits.Frame); err == nil {
@@ -69,6 +70,7 @@ func (s *stream) frameLimit() int {
 
 // fromBrowser handles one frame. It runs on the reading goroutine alone.
 func (s *stream) fromBrowser(e *framing.Element) {
+	s.trace("from browser", e)
 	s.mu.Lock()
 	now, held := s.phase, s.held
 	s.mu.Unlock()
@@ -128,6 +130,7 @@ func (s *stream) open(e *framing.Element, now phase) {
 	if now == phaseSuccess {
 		s.phase = phaseReady
 	}
+	s.clock.begin(stepOpen)
 	s.toServer(framing.AppendStreamHeader(nil, framing.Header{To: s.g.cfg.Domain, Version: "1.0", Lang: h.Lang}))
 }
 
@@ -138,11 +141,13 @@ func (s *stream) reachServer() bool {
 		s.finish(endPanic.with(err))
 		return false
 	}
+	began := time.Now()
 	conn, err := s.g.connect(s.ctx)
 	if err != nil {
 		s.finish(endUnreachable.with(err))
 		return false
 	}
+	s.g.metrics.took(stepConnect, began)
 	c := newServer(conn, s.g.limits.Stall)
 	s.server.Store(c)
 	s.mu.Lock()
@@ -155,6 +160,7 @@ func (s *stream) reachServer() bool {
 // toServer expects s.mu to be held. After the stream is over it drops b.
 func (s *stream) toServer(b []byte) {
 	if !s.gone && !s.isOver() {
+		s.traceBytes("to server", b)
 		s.server.Load().queue(b)
 	}
 }
@@ -182,6 +188,7 @@ func (s *stream) carryClient(e *framing.Element) {
 	case policy.Replace:
 		s.toServer(v.Frame)
 		if s.policy.JID() == "" { // what comes after the bind waits for its result
+			s.clock.begin(stepBind)
 			s.hold()
 		}
 	case policy.End:

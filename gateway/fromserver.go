@@ -25,6 +25,7 @@ func (s *stream) readServer(c *server) {
 		case framing.StreamStart:
 			s.opening(item.Header)
 		case framing.Stanza:
+			s.g.metrics.fromServer.Add(int64(len(item.Element.Raw)))
 			s.fromServer(c, item.Element)
 		case framing.StreamEnd:
 			s.finish(endServer)
@@ -54,6 +55,7 @@ func (s *stream) opening(h framing.Header) {
 // fromServer handles one element. It runs on the server's reading goroutine
 // alone.
 func (s *stream) fromServer(c *server, e *framing.Element) {
+	s.trace("from server", e)
 	switch {
 	case e.Is(framing.NSStream, "error"):
 		s.put(bytes.Clone(e.Raw))
@@ -72,6 +74,9 @@ func (s *stream) fromServer(c *server, e *framing.Element) {
 
 // loginAnswer handles <success/>, <failure/> and what a server must not ask.
 func (s *stream) loginAnswer(c *server, e *framing.Element) {
+	s.mu.Lock()
+	s.clock.end(s.g.metrics, stepLogin)
+	s.mu.Unlock()
 	switch e.Name.Local {
 	case "success":
 		s.loggedIn(e)
@@ -109,6 +114,9 @@ func (s *stream) carryServer(e *framing.Element) policy.Verdict {
 	for _, frame := range v.Inject {
 		s.toServer(frame)
 	}
+	if s.clock.step != "" {
+		s.stopClock(e)
+	}
 	switch {
 	case len(v.Inject) > 0 && s.held == nil:
 		s.hold()
@@ -119,6 +127,16 @@ func (s *stream) carryServer(e *framing.Element) policy.Verdict {
 		s.markStale()
 	}
 	return v
+}
+
+// stopClock expects s.mu to be held.
+func (s *stream) stopClock(e *framing.Element) {
+	switch {
+	case e.Is(framing.NSStream, "features"):
+		s.clock.end(s.g.metrics, stepOpen)
+	case s.policy.JID() != "" && !s.policy.Waiting():
+		s.clock.end(s.g.metrics, stepBind)
+	}
 }
 
 // endStreamError is the end after a stream error of the server, which the

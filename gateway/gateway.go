@@ -38,10 +38,11 @@ func New(cfg Config) (*Gateway, error) {
 	if _, err := io.ReadFull(cfg.Rand, node); err != nil {
 		return nil, fmt.Errorf("gateway: a name for this process: %w", err)
 	}
-	return &Gateway{
+	g := &Gateway{
 		node: hex.EncodeToString(node), cfg: cfg, limits: cfg.Limits, log: cfg.Log, metrics: m,
 		streams: newRegistry(cfg.Limits), asleep: newHibernation(cfg.Now, cfg.Log),
-	}, nil
+	}
+	return g, m.watch(cfg.Metrics, g)
 }
 
 // Streams is how many streams are open now.

@@ -113,6 +113,13 @@ func (h *hibernation) evict() {
 	h.log.Warn("gateway: too many waiting sessions, the oldest is left to the server", "account", first.account)
 }
 
+// count is how many sessions wait.
+func (h *hibernation) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.known)
+}
+
 func (h *hibernation) wake(previd string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

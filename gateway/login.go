@@ -59,6 +59,7 @@ func (s *stream) tryLogin(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.phase = phaseAuth
+	s.clock.begin(stepLogin)
 	s.toServer(auth)
 	clear(auth)
 }

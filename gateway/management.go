@@ -112,7 +112,7 @@ func (s *stream) refuseResume(e *framing.Element, state *saved, err error) {
 		reason = err.Error()
 	}
 	s.log.Info("gateway: resumption refused", "account", s.who.account, "reason", reason)
-	s.g.metrics.stanzas.WithLabelValues("client", "resume_refused").Inc()
+	s.g.metrics.resumes.WithLabelValues("refused").Inc()
 	if errors.Is(err, policy.ErrNarrower) {
 		m := management{handled: state.Handled}
 		m.count(e)
@@ -150,9 +150,11 @@ func (s *stream) manage(e *framing.Element) {
 	case "resumed":
 		s.sm.previd, s.sm.pending = s.sm.pending, ""
 		s.fresh = nil
+		s.g.metrics.resumes.WithLabelValues("resumed").Inc()
 		s.g.asleep.wake(s.sm.previd)
 	case "failed":
 		if s.resuming() { // the client will bind anew
+			s.g.metrics.resumes.WithLabelValues("server_refused").Inc()
 			s.g.asleep.wake(s.sm.pending)
 			s.g.streams.disown(s.sm.pending, s)
 			s.sm, s.policy, s.fresh = management{}, s.fresh, nil

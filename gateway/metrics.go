@@ -3,42 +3,82 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // metrics counts what happens. Labels are fixed words, never a JID or an
-// account.
+// account. docs/monitoring.md lists them for admins.
 type metrics struct {
-	streams prometheus.Gauge
-	ended   *prometheus.CounterVec // reason
-	stanzas *prometheus.CounterVec // from, verdict
-	logins  *prometheus.CounterVec // outcome
-	panics  prometheus.Counter
+	streams  prometheus.Gauge
+	refused  *prometheus.CounterVec // reason
+	ended    *prometheus.CounterVec // reason
+	stanzas  *prometheus.CounterVec // from, verdict
+	logins   *prometheus.CounterVec // outcome
+	resumes  *prometheus.CounterVec // outcome
+	upstream *prometheus.HistogramVec
+	panics   prometheus.Counter
+
+	// Frames in bytes, as they were read from either side. Plain numbers,
+	// because each stanza adds to them.
+	fromClient, fromServer atomic.Int64
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trunkline_gateway_" + name, Help: help}, labels)
+	}
 	m := &metrics{
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "trunkline_gateway_streams", Help: "Streams that are open now."}),
-		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "trunkline_gateway_streams_ended_total", Help: "Streams that ended, by reason."}, []string{"reason"}),
-		stanzas: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "trunkline_gateway_stanzas_total", Help: "Stanzas, by sender and verdict."}, []string{"from", "verdict"}),
-		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "trunkline_gateway_logins_total", Help: "Logins through the gateway, by outcome."}, []string{"outcome"}),
+		refused: counter("refused_total", "Connections that were refused before they became a stream, by reason.", "reason"),
+		ended:   counter("streams_ended_total", "Streams that ended, by reason.", "reason"),
+		stanzas: counter("stanzas_total", "Stanzas, by sender and verdict.", "from", "verdict"),
+		logins:  counter("logins_total", "Logins through the gateway, by outcome.", "outcome"),
+		resumes: counter("resumptions_total", "Streams that were to be resumed (XEP-0198), by outcome.", "outcome"),
+		upstream: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "trunkline_gateway_upstream_seconds", Buckets: upstreamBuckets,
+			Help: "What the XMPP server took, by step: connect, open, login, bind.",
+		}, []string{"step"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "trunkline_gateway_panics_total", Help: "Streams that were ended by a fault in the gateway."}),
 	}
 	if reg == nil {
 		return m, nil
 	}
+	return m, register(reg, m.streams, m.refused, m.ended, m.stanzas, m.logins, m.resumes, m.upstream, m.panics,
+		m.bytes("client", &m.fromClient), m.bytes("server", &m.fromServer))
+}
+
+func (m *metrics) bytes(from string, n *atomic.Int64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "trunkline_gateway_bytes_total", Help: "XML that was read, in bytes, by sender.",
+		ConstLabels: prometheus.Labels{"from": from},
+	}, func() float64 { return float64(n.Load()) })
+}
+
+// watch adds what is counted only when somebody asks.
+func (m *metrics) watch(reg prometheus.Registerer, g *Gateway) error {
+	if reg == nil {
+		return nil
+	}
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "trunkline_gateway_" + name, Help: help}, value)
+	}
+	return register(reg,
+		gauge("waiting_sessions", "Sessions that were cut and may be resumed.",
+			func() float64 { return float64(g.asleep.count()) }),
+	)
+}
+
+func register(reg prometheus.Registerer, list ...prometheus.Collector) error {
 	var errs []error
-	for _, c := range []prometheus.Collector{m.streams, m.ended, m.stanzas, m.logins, m.panics} {
+	for _, c := range list {
 		errs = append(errs, reg.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("gateway: metrics: %w", err)
+		return fmt.Errorf("gateway: metrics: %w", err)
 	}
-	return m, nil
+	return nil
 }

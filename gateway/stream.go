@@ -36,6 +36,7 @@ type stream struct {
 	limitKey string
 	aware    bool
 	log      *slog.Logger
+	traces   bool // the log takes LevelTrace
 
 	bound binding // guarded by the registry's lock
 
@@ -77,6 +78,7 @@ type stream struct {
 	consent  *policy.Consent // set before there is a policy
 	held     chan struct{}   // closed when the browser's frames may go on; nil: they may
 	sm       management
+	clock    stopwatch
 	grace    *time.Timer // for going hidden
 	patience *time.Timer // for what held waits for
 }
@@ -94,6 +96,7 @@ func (g *Gateway) newStream(r *http.Request) *stream {
 		rested: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.log = g.log.With("conn", s.id)
+	s.traces = s.log.Enabled(r.Context(), LevelTrace)
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
 	return s
 }
@@ -232,7 +235,10 @@ func (s *stream) release() {
 }
 
 // put hands a frame to the browser.
-func (s *stream) put(frame []byte) { s.browser.queue.put(s.ctx, frame) }
+func (s *stream) put(frame []byte) {
+	s.traceBytes("to browser", frame)
+	s.browser.queue.put(s.ctx, frame)
+}
 
 // goodbye ends both sides, as the ending says.
 func (s *stream) goodbye(e ending) {

@@ -32,7 +32,7 @@ func (r *reader) check(c *Config) {
 	r.checkSecrets(&c.Secrets)
 	r.checkSession(c)
 	r.checkFronts(c)
-	r.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	r.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
 	r.oneOf("log.format", c.Log.Format, "text", "json")
 	r.checkSites(c)
 }

@@ -119,7 +119,7 @@ type Session struct {
 
 // Log is the section [log].
 type Log struct {
-	Level  string `toml:"level" default:"'info'" doc:"debug, info, warn or error."`
+	Level  string `toml:"level" default:"'info'" doc:"trace, debug, info, warn or error. At trace each frame that passes the gateway is logged by its structure: names, and the length of every text in its place."`
 	Format string `toml:"format" default:"'text'" doc:"text or json."`
 }
 

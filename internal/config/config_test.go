@@ -110,7 +110,7 @@ func TestEveryMistakeIsNamedByItsKey(t *testing.T) {
 		{"session", `idle = "1s"`, "session.idle", "too short"},
 		{"session", `absolute = "401d"`, "session.absolute", "longer than browsers"},
 		{"session", `absolute = "1d"`, "session.absolute", "shorter than session.idle"},
-		{"log", `level = "loud"`, "log.level", "debug, info, warn, error"},
+		{"log", `level = "loud"`, "log.level", "trace, debug, info, warn, error"},
 		{"log", `format = "xml"`, "log.format", "text, json"},
 	} {
 		t.Run(tc.lines, func(t *testing.T) {
