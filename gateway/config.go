@@ -15,8 +15,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"mellium.im/xmpp/jid"
-
-	"github.com/trunkline-chat/trunkline/gateway/framing"
 )
 
 // Credentials says whose a secret is. Lookup must not mark the secret as used:
@@ -69,28 +67,6 @@ type Upstream struct {
 	TLS string
 	// RootCAs replaces the system's certificate authorities.
 	RootCAs *x509.CertPool
-}
-
-// Limits bounds what one stream, one address and one account may use. Zero
-// fields take the defaults.
-type Limits struct {
-	Frame        framing.Limits // one frame of a browser, framing.ClientLimits
-	AuthTime     time.Duration  // from accept to SASL success, 10 s
-	AuthBytes    int            // frames before SASL success, in bytes, 10,000
-	LoginTries   int            // refused logins per stream, 3
-	Queue        int            // bytes waiting for a slow browser, 256 KiB
-	Stall        time.Duration  // no progress with a slow browser or server, 10 s
-	PingEvery    time.Duration  // time between looks at the silence, and pings, 15 s
-	DeadAfter    time.Duration  // silence before the browser counts as gone, 44 s: noticed within 60 s
-	Dial         time.Duration  // reaching the server, TLS included, 10 s
-	Grace        time.Duration  // for an aware client to go hidden by itself, 3 s
-	Goodbye      time.Duration  // for each side's part of an orderly end, 1 s
-	PerAddress   int            // streams from one IPv4 address or IPv6 /64, 100
-	PerAccount   int            // streams of one account, 20
-	Streams      int            // streams in all, 20,000
-	EndedAtOnce  int            // hibernating sessions being ended at a time, 4
-	Hibernation  time.Duration  // longest time a server keeps a cut session, 1 h
-	RefreshState time.Duration  // how often a live stream's saved state is renewed, 30 min
 }
 
 // Config is what New needs. Domain, Credentials and Consents must be given.
@@ -205,34 +181,4 @@ func checkWebSocketURL(s string) error {
 		return fmt.Errorf("gateway: %q is not a WebSocket URL", s)
 	}
 	return nil
-}
-
-func (l Limits) complete() Limits {
-	if l.Frame.MaxBytes <= 0 {
-		l.Frame.MaxBytes = framing.ClientLimits.MaxBytes
-	}
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{
-		{&l.AuthTime, 10 * time.Second}, {&l.Stall, 10 * time.Second}, {&l.PingEvery, 15 * time.Second},
-		{&l.DeadAfter, 44 * time.Second}, {&l.Dial, 10 * time.Second}, {&l.Grace, 3 * time.Second},
-		{&l.Goodbye, time.Second}, {&l.Hibernation, time.Hour}, {&l.RefreshState, 30 * time.Minute},
-	} {
-		if *d.field <= 0 {
-			*d.field = d.value
-		}
-	}
-	for _, n := range []struct {
-		field *int
-		value int
-	}{
-		{&l.AuthBytes, 10_000}, {&l.LoginTries, 3}, {&l.Queue, 256 << 10}, {&l.PerAddress, 100},
-		{&l.PerAccount, 20}, {&l.Streams, 20_000}, {&l.EndedAtOnce, 4},
-	} {
-		if *n.field <= 0 {
-			*n.field = n.value
-		}
-	}
-	return l
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 
 	"github.com/trunkline-chat/trunkline/gateway"
-	"github.com/trunkline-chat/trunkline/gateway/framing"
 	"github.com/trunkline-chat/trunkline/internal/config"
 	"github.com/trunkline-chat/trunkline/tokens"
 	"github.com/trunkline-chat/trunkline/tokens/audit"
@@ -61,13 +60,13 @@ func (n *node) newGateway() (err error) {
 	n.gateway, err = gateway.New(gateway.Config{
 		Domain:         n.cfg.XMPP.Domain,
 		Upstream:       gateway.Upstream{Address: n.cfg.XMPP.Address, TLS: n.cfg.XMPP.TLS},
-		Origins:        []string{n.cfg.Server.PublicURL},
+		Origins:        append([]string{n.cfg.Server.PublicURL}, n.cfg.Server.ChatOrigins...),
 		Credentials:    n.tokens,
 		Consents:       n,
 		Resumptions:    n.resume,
 		Issuer:         n.tokens,
 		TrustedProxies: n.cfg.TrustedProxies(),
-		Limits:         gateway.Limits{Frame: framing.Limits{MaxBytes: int(n.cfg.XMPP.MaxStanzaBytes) - stanzaRoom}},
+		Limits:         limits(n.cfg),
 		Log:            n.log,
 		Metrics:        n.metrics,
 	})

@@ -33,6 +33,7 @@ func (r *reader) check(c *Config) {
 	r.checkSession(c)
 	r.checkFronts(c)
 	r.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
+	r.checkLimits(&c.Limits)
 	r.oneOf("log.format", c.Log.Format, "text", "json")
 	r.checkSites(c)
 }
@@ -43,6 +44,9 @@ func (r *reader) checkServer(c *Config) {
 	r.listen("server.listen", s.Listen, "127.0.0.1:8080, or unix:/run/trunkline/public.sock")
 	r.listen("server.private_listen", s.PrivateListen, "127.0.0.1:8081, or unix:/run/trunkline/private.sock")
 	r.checkPrivate(s)
+	for i := range s.ChatOrigins {
+		r.origin("server.chat_origins", &s.ChatOrigins[i], "https://converse.example.org")
+	}
 	for _, p := range s.TrustedProxies {
 		if _, err := parsePrefix(p); err != nil {
 			r.mistake("server.trusted_proxies", fmt.Sprintf("has %q, which is neither an address nor a network", p), "write 192.0.2.1 or 192.0.2.0/24")

@@ -48,6 +48,7 @@ type Config struct {
 	SIP      SIP      `toml:"sip" doc:"Passwords for SIP phones."`
 	Audit    Audit    `toml:"audit" doc:"The record of who asked for which person's password, and what was answered. No passwords are in it."`
 	Rooms    []Room   `toml:"rooms" doc:"Who may join which room, for Prosody's mod_muc_http_auth; one section for each room, the first that fits counts. They are asked for once secrets.muc_secret is set. Who fits no rule, and a room without one, is refused."`
+	Limits   Limits   `toml:"limits" doc:"What one connection, one person and one address may use. The values suit a server of some thousand people; nobody notices them in ordinary use. docs/limits.md explains them."`
 	Log      Log      `toml:"log" doc:"What is logged to standard error. Passwords, tokens and messages never are."`
 
 	// Warnings are remarks on a configuration that works: each names a key
@@ -64,6 +65,7 @@ type Server struct {
 	PrivateTLSKey         string   `toml:"private_tls_key" default:"''" example:"'/etc/trunkline/private.key'" doc:"The key of private_tls_cert."`
 	PrivateClientCA       string   `toml:"private_client_ca" default:"''" example:"'/etc/trunkline/clients.pem'" doc:"The authority, in PEM, that signs the certificates of those who ask."`
 	InsecurePrivateListen bool     `toml:"insecure_private_listen" default:"false" doc:"Allow private_listen to be reached from other machines. Passwords then cross the network unencrypted unless you encrypt it yourself."`
+	ChatOrigins           []string `toml:"chat_origins" default:"[]" example:"['https://converse.example.org']" doc:"Further web origins whose pages may open a chat connection, such as that of a Converse.js page of yours. Pages of public_url always may; all others are refused."`
 	TrustedProxies        []string `toml:"trusted_proxies" default:"['127.0.0.1/32', '::1/128']" doc:"Addresses or networks of the reverse proxies whose X-Forwarded-For is believed."`
 }
 

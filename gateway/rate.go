@@ -1,0 +1,106 @@
+package gateway
+
+import (
+	"hash/maphash"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// rate is how fast a bucket fills, and how much it holds. The zero value is no
+// limit.
+type rate struct {
+	each  float64       // nanoseconds for one
+	depth time.Duration // how long an empty bucket takes to be full
+}
+
+// newRate is a rate of so many a second, of which burst's worth can be saved
+// up, and one of size in any case. A negative number is no limit.
+func newRate(perSecond, size int, burst time.Duration) rate {
+	if perSecond <= 0 {
+		return rate{}
+	}
+	each := float64(time.Second) / float64(perSecond)
+	return rate{each: each, depth: max(burst, time.Duration(each*float64(size)))}
+}
+
+// cost is what n take, at most a century.
+func (r rate) cost(n int) int64 {
+	return int64(min(float64(n)*r.each, math.MaxInt64/4))
+}
+
+// bucket measures one rate. The zero value is full. Any goroutine may use it.
+type bucket struct {
+	full atomic.Int64 // when it is full again, nanoseconds of the clock that take is given
+}
+
+// take takes n and returns how long to wait until they are there. What was
+// taken counts at once, so that those who wait stand in line.
+func (b *bucket) take(r rate, now int64, n int) time.Duration {
+	if r.each == 0 {
+		return 0
+	}
+	cost := r.cost(n)
+	for {
+		old := b.full.Load()
+		full := max(old, now) + cost
+		if b.full.CompareAndSwap(old, full) {
+			return max(0, time.Duration(full-now)-r.depth)
+		}
+	}
+}
+
+// give puts back what take took.
+func (b *bucket) give(r rate, n int) { b.full.Add(-r.cost(n)) }
+
+// tableSize is how many entries a table holds at most.
+const tableSize = 1 << 15
+
+// table keeps a value for each of the keys that were used last: at least the
+// last half of its size, at most all of it. Keys are hashed under a seed of the
+// process, so that nobody can choose two that are one. Any goroutine may use it.
+type table[V any] struct {
+	seed maphash.Seed
+	size int
+
+	mu         sync.Mutex
+	young, old map[uint64]*V
+}
+
+func newTable[V any](size int) *table[V] {
+	return &table[V]{seed: maphash.MakeSeed(), size: size, young: map[uint64]*V{}}
+}
+
+// at is the value of a key, a new one if there is none. Parts of a key are kept
+// apart.
+func (t *table[V]) at(parts ...string) *V {
+	var h maphash.Hash
+	h.SetSeed(t.seed)
+	for _, p := range parts {
+		_, _ = h.WriteString(p)
+		_ = h.WriteByte(0)
+	}
+	key := h.Sum64()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v, ok := t.young[key]
+	if ok {
+		return v
+	}
+	if v, ok = t.old[key]; !ok {
+		v = new(V)
+	}
+	if len(t.young) >= t.size/2 {
+		t.young, t.old = map[uint64]*V{}, t.young
+	}
+	t.young[key] = v
+	return v
+}
+
+// len is how many entries there are, some perhaps twice.
+func (t *table[V]) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.young) + len(t.old)
+}
