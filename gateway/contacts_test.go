@@ -31,7 +31,11 @@ func (s *stack) importContacts(name string, im *importer) error {
 }
 
 func TestContactsAreAddedOnceAndAskedOnlyWhereTicked(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testContactsAreAddedOnceAndAskedOnlyWhereTicked)
+}
+
+func testContactsAreAddedOnceAndAskedOnlyWhereTicked(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	bob, carol := s.observer("bob"), s.observer("carol")
 	im := &importer{
 		jids:      []string{"bob@" + domain, "carol@" + domain, "not an address@@", "alice@" + domain, "zo\u00eb@elsewhere.example", "bob@" + domain + "/phone"},
@@ -49,7 +53,7 @@ func TestContactsAreAddedOnceAndAskedOnlyWhereTicked(t *testing.T) {
 	alice := s.raw("alice")
 	roster := alice.Query("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
 	require.Equal(t, 3, strings.Count(roster.XML, "<group>Mastodon</group>"), roster.XML)
-	require.True(t, roster.Has("Bob &amp; &lt;co&gt;") && roster.Has("zo\u00eb@elsewhere.example"), roster.XML)
+	require.True(t, (roster.Has("Bob &amp; &lt;co&gt;") || roster.Has("Bob &amp; &lt;co>")) && roster.Has("zo\u00eb@elsewhere.example"), roster.XML)
 	// What the person changes stays.
 	alice.Query("<iq type='set' id='rename'><query xmlns='jabber:iq:roster'><item jid='carol@" + domain + "' name='C.'><group>Work</group></item></query></iq>")
 
@@ -63,8 +67,10 @@ func TestContactsAreAddedOnceAndAskedOnlyWhereTicked(t *testing.T) {
 	}
 }
 
-func TestTwoHundredContacts(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestTwoHundredContacts(t *testing.T) { onEachServer(t, testTwoHundredContacts) }
+
+func testTwoHundredContacts(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	im := &importer{}
 	for i := range 200 {
 		im.jids = append(im.jids, "p"+strings.Repeat("x", i+1)+"@"+domain)
@@ -78,8 +84,10 @@ func TestTwoHundredContacts(t *testing.T) {
 	}
 }
 
-func TestContactsThatCannotBeAdded(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestContactsThatCannotBeAdded(t *testing.T) { onEachServer(t, testContactsThatCannotBeAdded) }
+
+func testContactsThatCannotBeAdded(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind, ownServer: true})
 	add := func(secret string, report func(int, string, string) error) error {
 		return s.gateway.AddContacts(t.Context(), "alice", secret, []string{"bob@" + domain, "carol@" + domain},
 			[]string{"", ""}, []bool{false, false}, "Mastodon", report)
@@ -96,7 +104,7 @@ func TestContactsThatCannotBeAdded(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, add(secret, func(i int, _, _ string) error {
 		if i == 0 {
-			s.prosody.Kill()
+			s.server.Kill()
 		}
 		return nil
 	}), "adding a contact")

@@ -121,7 +121,11 @@ func (r *scripted) Read(p []byte) (int, error) {
 }
 
 func TestServerThatDiesEndsTheStreamSoThatItCanBeTakenUpAgain(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testServerThatDiesEndsTheStreamSoThatItCanBeTakenUpAgain)
+}
+
+func testServerThatDiesEndsTheStreamSoThatItCanBeTakenUpAgain(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind, ownServer: true})
 	alice := s.online("alice", "")
 	previd := alice.enable()
 	alice.sync()
@@ -167,7 +171,11 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 }
 
 func TestManyConnectionsLeaveNothingBehind(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testManyConnectionsLeaveNothingBehind)
+}
+
+func testManyConnectionsLeaveNothingBehind(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.consent("alice", true, true, true)
 	for i := range 500 {
 		p := s.connect("")

@@ -9,7 +9,11 @@ import (
 )
 
 func TestWhoIsLiveAndWithWhichResources(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testWhoIsLiveAndWithWhichResources)
+}
+
+func testWhoIsLiveAndWithWhichResources(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	require.Empty(t, s.gateway.Accounts())
 	secret := s.password("alice")
 	_, _, credential, ok, err := s.tokens.Lookup(t.Context(), "alice", secret)

@@ -36,6 +36,10 @@ func leaving(e integration.Element) bool {
 // TestWaitingSessionsAreKnownAfterARestart ends sessions that another process
 // left behind, for every reason there is.
 func TestWaitingSessionsAreKnownAfterARestart(t *testing.T) {
+	onEachServer(t, testWaitingSessionsAreKnownAfterARestart)
+}
+
+func testWaitingSessionsAreKnownAfterARestart(t *testing.T, kind serverKind) {
 	none := func(*stack) {}
 	withdraw := func(s *stack) { s.consents.set("id-alice", [3]bool{}) }
 	revoke := func(s *stack) {
@@ -53,7 +57,7 @@ func TestWaitingSessionsAreKnownAfterARestart(t *testing.T) {
 		"signed out after a crash":               {crash: true, between: none, after: revoke},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStack(t, stackConfig{})
+			s := newStack(t, stackConfig{server: kind})
 			s.contacts("alice", "bob")
 			s.consent("alice", true, false, false)
 			bob := s.observer("bob")
@@ -81,7 +85,11 @@ func TestWaitingSessionsAreKnownAfterARestart(t *testing.T) {
 // TestRestartLeavesAloneWhoMayWait: a session that shows no more than it may is
 // resumed after a restart, also when its state is that of a live stream.
 func TestRestartLeavesAloneWhoMayWait(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testRestartLeavesAloneWhoMayWait)
+}
+
+func testRestartLeavesAloneWhoMayWait(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	s.contacts("alice", "bob")
 	s.consent("alice", true, false, false)
 	bob := s.observer("bob")
@@ -99,9 +107,11 @@ func TestRestartLeavesAloneWhoMayWait(t *testing.T) {
 
 // TestEndingASessionIsTriedAgain: one failure is no reason to leave somebody
 // visible.
-func TestEndingASessionIsTriedAgain(t *testing.T) {
+func TestEndingASessionIsTriedAgain(t *testing.T) { onEachServer(t, testEndingASessionIsTriedAgain) }
+
+func testEndingASessionIsTriedAgain(t *testing.T, kind serverKind) {
 	issuer := &flaky{}
-	s := newStack(t, stackConfig{change: func(c *gateway.Config) { issuer.Issuer, c.Issuer = c.Issuer, issuer }})
+	s := newStack(t, stackConfig{server: kind, change: func(c *gateway.Config) { issuer.Issuer, c.Issuer = c.Issuer, issuer }})
 	s.contacts("alice", "bob")
 	s.consent("alice", true, false, false)
 	bob := s.observer("bob")

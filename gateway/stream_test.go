@@ -10,8 +10,10 @@ import (
 	"github.com/trunkline-chat/trunkline/internal/integration"
 )
 
-func TestLoginAndMessagesBothWays(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestLoginAndMessagesBothWays(t *testing.T) { onEachServer(t, testLoginAndMessagesBothWays) }
+
+func testLoginAndMessagesBothWays(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	bob := s.observer("bob")
 	alice := s.online("alice", "")
 	alice.say("<presence xmlns='jabber:client'/>")
@@ -26,8 +28,10 @@ func TestLoginAndMessagesBothWays(t *testing.T) {
 	require.Equal(t, 1, s.gateway.Streams())
 }
 
-func TestFeaturesOfferPlainAlone(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestFeaturesOfferPlainAlone(t *testing.T) { onEachServer(t, testFeaturesOfferPlainAlone) }
+
+func testFeaturesOfferPlainAlone(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	p := s.connect("")
 	mechanisms := p.open().Child(nsSASL, "mechanisms")
 	require.NotNil(t, mechanisms)
@@ -37,8 +41,10 @@ func TestFeaturesOfferPlainAlone(t *testing.T) {
 	}
 }
 
-func TestOrderlyEndFromBothSides(t *testing.T) {
-	s := newStack(t, stackConfig{})
+func TestOrderlyEndFromBothSides(t *testing.T) { onEachServer(t, testOrderlyEndFromBothSides) }
+
+func testOrderlyEndFromBothSides(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	bob := s.observer("bob")
 	s.consent("alice", true, true, true)
 
@@ -62,7 +68,11 @@ func TestServersStreamErrorIsPassedOn(t *testing.T) {
 }
 
 func TestTwoTabsOfOnePersonAreTwoStreams(t *testing.T) {
-	s := newStack(t, stackConfig{})
+	onEachServer(t, testTwoTabsOfOnePersonAreTwoStreams)
+}
+
+func testTwoTabsOfOnePersonAreTwoStreams(t *testing.T, kind serverKind) {
+	s := newStack(t, stackConfig{server: kind})
 	first, second := s.online("alice", ""), s.online("alice", "")
 	require.NotEqual(t, first.jid, second.jid)
 	require.Equal(t, 2, s.gateway.Streams())

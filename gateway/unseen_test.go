@@ -134,6 +134,10 @@ func (p *line) cut() {
 // TestNobodySeesAHiddenPersonLeave ends hidden streams in every way the
 // gateway has, at a server that would tell.
 func TestNobodySeesAHiddenPersonLeave(t *testing.T) {
+	onEachServer(t, testNobodySeesAHiddenPersonLeave)
+}
+
+func testNobodySeesAHiddenPersonLeave(t *testing.T, kind serverKind) {
 	ends := map[string]func(*stack, *peer){
 		"client closes": func(_ *stack, p *peer) {
 			p.say("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>")
@@ -159,7 +163,7 @@ func TestNobodySeesAHiddenPersonLeave(t *testing.T) {
 				continue // the session waits: TestHiddenSessionDoesNotWaitForItsTimeout
 			}
 			t.Run(name+map[bool]string{true: " with XEP-0198"}[sm], func(t *testing.T) {
-				s := newStack(t, stackConfig{plainProsody: true})
+				s := newStack(t, stackConfig{server: kind, plainProsody: true})
 				s.contacts("alice", "bob")
 				bob := s.observer("bob")
 				alice := s.online("alice", "")
@@ -193,20 +197,26 @@ func TestHiddenSessionDoesNotWaitForItsTimeout(t *testing.T) {
 	require.Zero(t, s.states.count())
 }
 
-// TestProsodyKeepsQuietWithoutTheGateway: when the gateway dies, the lines of
-// contrib/prosody are all there is.
-func TestProsodyKeepsQuietWithoutTheGateway(t *testing.T) {
+// TestServerKeepsQuietWithoutTheGateway: when the gateway dies, the server is
+// all there is: Prosody with the lines of contrib/prosody, ejabberd by itself.
+func TestServerKeepsQuietWithoutTheGateway(t *testing.T) {
+	onEachServer(t, testServerKeepsQuietWithoutTheGateway)
+}
+
+func testServerKeepsQuietWithoutTheGateway(t *testing.T, kind serverKind) {
 	for _, sm := range []bool{false, true} {
 		t.Run(map[bool]string{true: "time-out", false: "cut"}[sm], func(t *testing.T) {
 			proxy := newLine(t)
-			s := newStack(t, stackConfig{prosody: "smacks_hibernation_time = 1\n", line: proxy, change: func(c *gateway.Config) {
+			s := newStack(t, stackConfig{server: kind, prosody: "smacks_hibernation_time = 1\n", line: proxy, change: func(c *gateway.Config) {
 				c.Issuer = nil
 			}})
 			s.contacts("alice", "bob")
 			bob := s.observer("bob")
 			alice := s.online("alice", "")
 			if sm {
-				alice.enable()
+				alice.say("<enable xmlns='" + nsSM + "' resume='true' max='1'/>") // Prosody has its own idea of max
+				enabled := alice.next()
+				require.True(t, enabled.Is(nsSM, "enabled"), "%s", enabled.Raw)
 			}
 			alice.say("<presence xmlns='jabber:client'/>")
 			alice.sync()
