@@ -25,7 +25,7 @@ lint: ## judge the sources: gofmt, vet, staticcheck, luacheck, tsc, eslint
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@scripts/fuzz.sh
 
-bench: ## measure the gateway beside the XMPP server's own WebSocket, and how fast passwords are answered for
+bench: ## measure the gateway beside the servers' own WebSockets, and how fast passwords are answered for
 	@scripts/bench.sh
 
 panel: ## rebuild static/dist from webclient/panel

@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
-# Measures the gateway beside Prosody's own WebSocket, and the passwords, in one
-# run of several minutes. See docs/benchmarks.md.
+# Measures the gateway beside the servers' own WebSockets and other ways, and
+# the passwords. See docs/benchmarks.md.
 #
-#   scripts/bench.sh [FLAGS] [gateway|passwords]
+#   scripts/bench.sh [relay|passwords] [FLAGS]
 source "$(dirname "$0")/env.sh"
 
-part=
-if [ $# -gt 0 ]; then part=${!#}; fi
+part=${1:-}
 mkdir -p bin
 go build -o bin/ ./cmd/trunkline ./e2e/bench
-if [ "$part" = gateway ]; then
-  scripts/deps.sh demo
-else
-  scripts/deps.sh test # ejabberd
-  go test -c -o bin/ ./tokens ./cmd/trunkline
+case "$part" in
+  relay) scripts/deps.sh bench ;;
+  *)
+    scripts/deps.sh bench
+    go test -c -o bin/ ./tokens ./cmd/trunkline
+    ;;
+esac
+binary=bin/trunkline
+if [[ " $* " == *profile* ]]; then
+  # The same program, and something that answers for profiles.
+  binary=bin/trunkline-profiled
+  printf '{"Replace": {"%s": "%s"}}' "$PWD/cmd/trunkline/pprof_bench.go" "$PWD/e2e/bench/testdata/pprof.go.txt" > bin/overlay.json
+  go build -overlay bin/overlay.json -o "$binary" ./cmd/trunkline
 fi
-exec bin/bench "$@"
+if [[ $part == -* ]]; then part=; else shift $(($# > 0)); fi
+exec bin/bench ${part:+"$part"} -trunkline "$binary" "$@"

@@ -4,6 +4,7 @@
 #   scripts/deps.sh demo    Prosody
 #   scripts/deps.sh test    and Chromium, Caddy, luacheck, a C compiler for the race detector, and
 #                           whatever asks for passwords: ejabberd, LDAP's and SIP's programs, PostgreSQL
+#   scripts/deps.sh bench   Prosody, ejabberd and nginx
 #   scripts/deps.sh node    the npm packages, when they are missing or older than the lock file
 #
 # Debian starts the service of a package when it is installed, and at every boot
@@ -16,8 +17,9 @@ demo=(prosody prosody-modules)
 test=("${demo[@]}" chromium caddy lua-check gcc libc6-dev
   ejabberd postgresql-15 slapd ldap-utils lua-ldap
   kamailio kamailio-sqlite-modules kamailio-postgres-modules kamailio-tls-modules sipsak sip-tester)
+bench=("${demo[@]}" ejabberd nginx-light)
 # Packages whose service is switched off, and what the service is called.
-declare -A services=([prosody]=prosody [caddy]=caddy [ejabberd]=ejabberd [postgresql-15]=postgresql [slapd]=slapd [kamailio]=kamailio)
+declare -A services=([prosody]=prosody [nginx-light]=nginx [caddy]=caddy [ejabberd]=ejabberd [postgresql-15]=postgresql [slapd]=slapd [kamailio]=kamailio)
 
 installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -41,7 +43,7 @@ deny() {
   root tee "$policy" >/dev/null <<'POLICY'
 #!/bin/sh
 # Written by Trunkline's scripts/deps.sh for the time of one installation.
-case "$1" in prosody*|caddy*|ejabberd*|epmd*|postgresql*|slapd*|kamailio*) exit 101 ;; esac
+case "$1" in prosody*|nginx*|caddy*|ejabberd*|epmd*|postgresql*|slapd*|kamailio*) exit 101 ;; esac
 exit 0
 POLICY
   root chmod 755 "$policy"
@@ -94,6 +96,7 @@ node_packages() {
 case "${1:-}" in
   demo) if command -v apt-get >/dev/null; then packages "${demo[@]}"; else by_hand prosody; fi ;;
   test) if command -v apt-get >/dev/null; then packages "${test[@]}"; else by_hand prosody chromium caddy luacheck gcc ejabberdctl slapd ldapsearch kamailio sipsak sipp; fi ;;
+  bench) if command -v apt-get >/dev/null; then packages "${bench[@]}"; else by_hand prosody ejabberdctl nginx; fi ;;
   node) node_packages ;;
-  *) die "usage: scripts/deps.sh demo|test|node" ;;
+  *) die "usage: scripts/deps.sh demo|test|bench|node" ;;
 esac

@@ -1,8 +1,9 @@
 // Command bench measures Trunkline: the gateway beside the XMPP server's own
-// WebSocket, and how fast passwords are verified and issued.
+// WebSocket and other ways to the same server, and how fast passwords are
+// verified and issued.
 //
 //	bench            both
-//	bench gateway    the first
+//	bench relay      the first
 //	bench passwords  the second
 //
 // The figures belong to this machine and this run. Where two things are compared
@@ -17,51 +18,114 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
 )
 
-// options are how much is measured.
+// options are what is measured, and how much.
 type options struct {
-	binary, module          string
-	logins, trips, messages int
-	rounds                  int
+	runs   int
+	binary string
+
+	servers, only, what string
+	seconds             float64
+	pairs, underWay     int
+	idle                int
+	settle              time.Duration
+	cpuProfile, profile string
 
 	programs string
-	runs     int
+}
+
+func parse(args []string) (o options, parts []string, err error) {
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.IntVar(&o.runs, "runs", 5, "how often each is measured")
+	f.StringVar(&o.binary, "trunkline", "bin/trunkline", "relay: the trunkline binary")
+	f.StringVar(&o.servers, "server", "ejabberd,prosody", "relay: the servers")
+	f.StringVar(&o.only, "only", strings.Join(allWays, ","), "relay: the ways to the server")
+	f.StringVar(&o.what, "what", strings.Join(allParts, ","), "relay: what is measured")
+	f.Float64Var(&o.seconds, "seconds", 4, "relay: length of each measurement")
+	f.IntVar(&o.pairs, "pairs", 100, "relay: pairs who talk")
+	f.IntVar(&o.underWay, "underway", 16, "relay: messages of a pair that are under way in the flood")
+	f.IntVar(&o.idle, "idle", 5000, "relay: streams that do nothing")
+	f.DurationVar(&o.settle, "settle", 10*time.Second, "relay: rest before memory is read")
+	f.StringVar(&o.cpuProfile, "cpuprofile", "", "relay: file for a processor profile of the gateway during the last flood, or the trips if there is none; needs a binary of scripts/bench.sh")
+	f.StringVar(&o.profile, "heapprofile", "", "relay: file for a profile of the gateway's memory with the idle streams; the goroutines go into the same name with .goroutines")
+	f.StringVar(&o.programs, "programs", "bin", "passwords: folder of tokens.test and trunkline.test")
+	// The part may stand before the flags or after them.
+	for rest := args; len(rest) > 0; rest = f.Args() {
+		if !strings.HasPrefix(rest[0], "-") {
+			parts = append(parts, rest[0])
+			rest = rest[1:]
+		}
+		if err := f.Parse(rest); err != nil {
+			return o, nil, err
+		}
+	}
+	return o, parts, o.check()
+}
+
+func (o options) check() error {
+	for _, list := range []struct {
+		name, given string
+		known       []string
+	}{{"-only", o.only, allWays}, {"-what", o.what, allParts}, {"-server", o.servers, []string{"ejabberd", "prosody"}}} {
+		for _, word := range strings.Split(list.given, ",") {
+			if !slices.Contains(list.known, word) {
+				return fmt.Errorf("%s: there is no %q, only %s", list.name, word, strings.Join(list.known, ", "))
+			}
+		}
+	}
+	if o.runs < 1 || o.pairs < 1 || o.underWay < 1 || o.idle < 1 || o.seconds <= 0 {
+		return fmt.Errorf("what is measured must be more than nothing")
+	}
+	return nil
+}
+
+func (o options) ways() []string            { return inOrder(allWays, o.only) }
+func (o options) measures(what string) bool { return slices.Contains(strings.Split(o.what, ","), what) }
+func (o options) length() time.Duration     { return time.Duration(o.seconds * float64(time.Second)) }
+func (o options) profiles() bool            { return o.cpuProfile != "" || o.profile != "" }
+
+// inOrder are the known words that were given.
+func inOrder(known []string, given string) []string {
+	return slices.DeleteFunc(slices.Clone(known), func(word string) bool {
+		return !slices.Contains(strings.Split(given, ","), word)
+	})
 }
 
 func main() {
-	var o options
-	flag.StringVar(&o.binary, "trunkline", "bin/trunkline", "the trunkline binary")
-	flag.StringVar(&o.module, "module", "contrib/prosody", "folder of the Prosody module")
-	flag.IntVar(&o.rounds, "rounds", 5, "gateway: how often the two ways take turns")
-	flag.IntVar(&o.logins, "logins", 20, "gateway: logins per round")
-	flag.IntVar(&o.trips, "trips", 200, "gateway: message round-trips per round")
-	flag.IntVar(&o.messages, "messages", 1000, "gateway: messages per round for the throughput")
-	flag.StringVar(&o.programs, "programs", "bin", "passwords: folder of tokens.test and trunkline.test")
-	flag.IntVar(&o.runs, "runs", 5, "passwords: how often each is measured")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, o, flag.Arg(0)); err != nil {
+	o, parts, err := parse(os.Args[1:])
+	if err == nil {
+		err = bench(ctx, o, parts)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, o options, part string) error {
-	switch part {
-	case "gateway":
-		return gateway(ctx, o)
-	case "passwords":
+func bench(ctx context.Context, o options, parts []string) error {
+	part := strings.Join(parts, " ")
+	switch {
+	case len(parts) == 3 && parts[0] == partPlain:
+		return plainRelay(ctx, parts[1], parts[2])
+	case part == "relay":
+		return relay(ctx, o)
+	case part == "passwords":
 		return passwords(ctx, o)
-	case "":
-		if err := gateway(ctx, o); err != nil {
+	case part == "":
+		if err := relay(ctx, o); err != nil {
 			return err
 		}
 		fmt.Println()
 		return passwords(ctx, o)
 	}
-	return fmt.Errorf("there is no %q, only gateway and passwords", part)
+	return fmt.Errorf("there is no %q, only relay and passwords", part)
 }
 
 // machine is what the figures were measured on.

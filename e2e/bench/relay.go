@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/e2e/bench/load"
+)
+
+// What is measured, as it is chosen with -what.
+const (
+	partFlood = "flood"
+	partTrips = "trips"
+)
+
+var allParts = []string{partFlood, partTrips}
+
+// warm is how long a measurement runs before it counts.
+const warm = time.Second
+
+// rates are how many round trips begin in a second.
+var rates = []float64{500, 2500}
+
+// relay measures the ways to each server and prints the tables.
+func relay(ctx context.Context, o options) error {
+	dir, err := os.MkdirTemp("", "trunkline-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := raiseFiles(); err != nil {
+		return err
+	}
+	s, err := newStore(dir)
+	if err != nil {
+		return err
+	}
+	p, err := s.populate(ctx, 2*o.pairs, o.idle)
+	if err != nil {
+		return err
+	}
+	before := load1()
+	results := results{}
+	for _, name := range inOrder([]string{"ejabberd", "prosody"}, o.servers) {
+		r, err := newRig(ctx, o, name, dir, s, p)
+		if err != nil {
+			return err
+		}
+		err = r.measure(ctx, o, results)
+		r.close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "\r%-70s\r", "")
+	return results.report(os.Stdout, o, before)
+}
+
+// raiseFiles lets us and our children open as many files as we may.
+func raiseFiles() error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	limit.Cur = limit.Max
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+}
+
+// measure takes all measurements of one server. The ways take turns, and who
+// begins changes from run to run.
+func (r *rig) measure(ctx context.Context, o options, to results) error {
+	ways := o.ways()
+	for run := range o.runs {
+		for i := range ways {
+			way := ways[(i+run)%len(ways)]
+			fmt.Fprintf(os.Stderr, "\r%s, run %d of %d, %-40s", r.name, run+1, o.runs, way)
+			if err := r.talk(ctx, o, way, run == o.runs-1, to); err != nil {
+				return fmt.Errorf("%s: %w", way, err)
+			}
+		}
+	}
+	return nil
+}
+
+// talk measures what pairs who talk come to on a way.
+func (r *rig) talk(ctx context.Context, o options, way string, last bool, to results) error {
+	l, err := load.New()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	logins, err := l.Login(ctx, r.ways[way], r.talkers(way, o.pairs), 0)
+	if err != nil {
+		return err
+	}
+	if o.measures(partFlood) {
+		if err := r.flood(ctx, o, l, way, logins.Streams, last, to); err != nil {
+			return err
+		}
+	}
+	if o.measures(partTrips) {
+		for _, rate := range rates {
+			if err := r.trips(ctx, o, l, way, logins.Streams, rate, to); err != nil {
+				return fmt.Errorf("%.0f round trips a second: %w", rate, err)
+			}
+		}
+	}
+	return l.End(ctx, logins.Streams)
+}
+
+func (r *rig) flood(ctx context.Context, o options, l *load.Loop, way string, streams []*load.Stream, last bool, to results) error {
+	m := r.meter(way)
+	finish := func() error { return nil }
+	f := load.Flood{UnderWay: o.underWay, Warm: warm, Length: o.length(), Mark: m.mark}
+	if last && o.cpuProfile != "" && r.fronts[way] != nil && r.fronts[way] == r.fronts[wayGateway] {
+		finish = r.profile(ctx, "profile", o.cpuProfile+"-"+r.name+"-"+way, o.length())
+	}
+	got, err := l.Flood(ctx, streams, f)
+	if err != nil {
+		return err
+	}
+	if err := finish(); err != nil {
+		return err
+	}
+	used, err := m.used()
+	if err != nil {
+		return err
+	}
+	n := float64(got.Messages)
+	to.add(r.name, way, "msg/s", n/got.Took.Seconds())
+	for what, d := range map[string]time.Duration{
+		"server": used.server, "front": used.front, "cpu": used.server + used.front, "generator": used.own,
+	} {
+		to.add(r.name, way, what, d.Seconds()/n*1e6)
+	}
+	return nil
+}
+
+func (r *rig) trips(ctx context.Context, o options, l *load.Loop, way string, streams []*load.Stream, rate float64, to results) error {
+	m := r.meter(way)
+	took, err := l.RoundTrips(ctx, streams, load.Trips{Rate: rate, Warm: warm, Length: o.length(), Mark: m.mark})
+	if err != nil {
+		return err
+	}
+	used, err := m.used()
+	if err != nil {
+		return err
+	}
+	to.addTimes(r.name, way, fmt.Sprintf("%.0f/s", rate), took)
+	to.add(r.name, way, fmt.Sprintf("%.0f/s front", rate), used.front.Seconds()/float64(len(took))*1e6)
+	return nil
+}
