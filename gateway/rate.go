@@ -72,33 +72,60 @@ func newTable[V any](size int) *table[V] {
 	return &table[V]{seed: maphash.MakeSeed(), size: size, young: map[uint64]*V{}}
 }
 
-// at is the value of a key, a new one if there is none. Parts of a key are kept
-// apart.
-func (t *table[V]) at(parts ...string) *V {
+// key is what parts are kept under, each a part for itself.
+func (t *table[V]) key(parts []string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(t.seed)
 	for _, p := range parts {
 		_, _ = h.WriteString(p)
 		_ = h.WriteByte(0)
 	}
-	key := h.Sum64()
+	return h.Sum64()
+}
+
+// find is the value of a key, nil if there is none.
+func (t *table[V]) find(parts ...string) *V {
+	key := t.key(parts)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	v, ok := t.young[key]
-	if ok {
+	return t.lookup(key)
+}
+
+// at is the value of a key, a new one if there is none.
+func (t *table[V]) at(parts ...string) *V {
+	key := t.key(parts)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v := t.lookup(key)
+	if v == nil {
+		v = new(V)
+		t.put(key, v)
+	}
+	return v
+}
+
+// lookup expects t.mu to be held.
+func (t *table[V]) lookup(key uint64) *V {
+	if v := t.young[key]; v != nil {
 		return v
 	}
-	if v, ok = t.old[key]; !ok {
-		v = new(V)
+	v := t.old[key]
+	if v != nil {
+		delete(t.old, key)
+		t.put(key, v)
 	}
+	return v
+}
+
+// put expects t.mu to be held.
+func (t *table[V]) put(key uint64, v *V) {
 	if len(t.young) >= t.size/2 {
 		t.young, t.old = map[uint64]*V{}, t.young
 	}
 	t.young[key] = v
-	return v
 }
 
-// len is how many entries there are, some perhaps twice.
+// len is how many entries there are.
 func (t *table[V]) len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -83,7 +83,7 @@ func (s *Stream) answer(e *framing.Element) (Verdict, bool) {
 
 // refusal is the stanza error for the refused stanza (RFC 6120 §8.3).
 func (r *replaced) refusal() []byte {
-	why := reasons[r.Rule]
+	why := reasonOf(r.Rule)
 	out := append([]byte("<"), r.Kind...)
 	out = append(out, " xmlns='"+framing.NSClient+"' type='error'"...)
 	out = framing.AppendAttr(out, "id", r.ID)

@@ -1,0 +1,118 @@
+package gateway
+
+import "time"
+
+// paces are the rates of the configuration, and who has used how much of them.
+// Any goroutine may use it.
+type paces struct {
+	stream, account, address pace
+	handshakes, logins       rate
+	patience                 time.Duration
+	now                      func() int64 // nanoseconds
+
+	accounts, addresses *table[allowance]
+}
+
+// pace is a Pace with its burst.
+type pace struct{ stanzas, bytes rate }
+
+// allowance is what one stream, account or address has used.
+type allowance struct {
+	stanzas, bytes bucket
+	opened         bucket // handshakes of an address, logins of an account
+}
+
+func newPaces(l Limits, now func() int64) *paces {
+	p := func(of Pace) pace {
+		return pace{newRate(of.Stanzas, 1, l.Burst), newRate(of.Bytes, 2*l.Frame.MaxBytes, l.Burst)}
+	}
+	return &paces{
+		stream: p(l.Stream), account: p(l.Account), address: p(l.Address),
+		handshakes: newRate(l.Handshakes, 1, l.Burst), logins: newRate(l.Logins, 1, l.Burst),
+		patience: l.Patience, now: now,
+		accounts: newTable[allowance](tableSize), addresses: newTable[allowance](tableSize),
+	}
+}
+
+// open takes one of a rate and returns how long to wait for it. If that is
+// longer than the patience, ok is false and nothing was taken.
+func (p *paces) open(b *bucket, r rate) (wait time.Duration, ok bool) {
+	wait = b.take(r, p.now(), 1)
+	if wait > p.patience {
+		b.give(r, 1)
+		return wait, false
+	}
+	return wait, true
+}
+
+// meter measures what one stream takes. The goroutine that reads the browser
+// uses it, nobody else.
+type meter struct {
+	paces   *paces
+	own     allowance
+	address *allowance
+	account *allowance // nil before the login
+	until   int64      // when the bytes read so far are paid for
+}
+
+func (p *paces) meter(address string) meter {
+	return meter{paces: p, address: p.addresses.at(address)}
+}
+
+// charged is one allowance that a meter takes from.
+type charged struct {
+	used *allowance
+	pace
+	scope string
+}
+
+func (m *meter) scopes() [3]charged {
+	return [3]charged{
+		{&m.own, m.paces.stream, "stream"}, {m.account, m.paces.account, "account"}, {m.address, m.paces.address, "address"},
+	}
+}
+
+// read counts bytes that the connection has given.
+func (m *meter) read(n int) {
+	now := m.paces.now()
+	for _, c := range m.scopes() {
+		if c.used != nil {
+			m.until = max(m.until, now+int64(c.used.bytes.take(c.bytes, now, n)))
+		}
+	}
+}
+
+// due is for how long nothing is to be read: until the bytes so far are paid
+// for, or the patience is over.
+func (m *meter) due() time.Duration {
+	if m.until == 0 {
+		return 0
+	}
+	wait := time.Duration(m.until - m.paces.now())
+	m.until = 0
+	return min(wait, m.paces.patience)
+}
+
+// stanza counts a stanza and returns how long it is to be held back, and for
+// whose sake. Over the patience it is refused after that, and does not count.
+func (m *meter) stanza() (wait time.Duration, scope string, refused bool) {
+	now := m.paces.now()
+	all := m.scopes()
+	for _, c := range all {
+		if c.used == nil {
+			continue
+		}
+		if w := c.used.stanzas.take(c.stanzas, now, 1); w > wait {
+			wait, scope = w, c.scope
+		}
+	}
+	if wait <= m.paces.patience {
+		return wait, scope, false
+	}
+	for _, c := range all {
+		if c.used != nil {
+			c.used.stanzas.give(c.stanzas, 1)
+		}
+	}
+	return m.paces.patience, scope, true
+}
