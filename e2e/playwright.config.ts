@@ -3,7 +3,8 @@ import { defineConfig } from '@playwright/test';
 // The browser is the system's Chromium: nothing is downloaded by the tests.
 // Root, as in most CI containers, needs Chromium without its sandbox.
 export default defineConfig({
-  testDir: './specs',
+  testDir: '.',
+  testMatch: ['specs/**/*.spec.ts', 'clients/**/*.spec.ts'],
   outputDir: '../test-results',
   fullyParallel: false,
   workers: Number(process.env['E2E_WORKERS'] ?? 2),

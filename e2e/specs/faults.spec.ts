@@ -32,11 +32,11 @@ test.describe('two people who chat', () => {
   }
 
   test('Prosody is killed in the middle: nothing is lost or doubled', async () => {
-    await stack.control('prosody/kill');
+    await stack.control('server/kill');
     await alice.say('two');
     await bob.say('three');
     await expect(alice.panel.locator('[data-connection]')).not.toHaveAttribute('data-connection', 'online');
-    await stack.control('prosody/start');
+    await stack.control('server/start');
     await alice.online();
     await bob.online();
     await alice.say('four');
@@ -54,7 +54,7 @@ test.describe('two people who chat', () => {
       await alice.online();
       await bob.online();
     }
-    const log = await stack.control<string>('prosody/log');
+    const log = await stack.control<string>('server/log');
     expect(log.match(/resum/gi)?.length ?? 0, 'the sessions were resumed at the server').toBeGreaterThan(0);
   });
 

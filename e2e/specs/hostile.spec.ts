@@ -44,7 +44,7 @@ test('frames that are none end the stream, and the XMPP server hears nothing of 
     stage: 'bound', frame: '<iq xmlns="jabber:client" type="get" id="tl-welcome" to="social.example"><ping xmlns="urn:xmpp:ping"/></iq>', answer: 'tl-welcome',
   });
   expect(well.heard).toMatch(/type=['"]result['"]/);
-  expect(await stack.control<string>('prosody/log')).toContain('tl-welcome');
+  expect(await stack.control<string>('server/log')).toContain('tl-welcome');
 
   for (const [name, stage, frame, condition, code] of frames) {
     const { heard, code: closed } = await hurl(alice.frame, { stage, frame });
@@ -56,7 +56,7 @@ test('frames that are none end the stream, and the XMPP server hears nothing of 
   const binary = await hurl(alice.frame, { stage: 'bound', frame: message, binary: true });
   expect(binary.heard).toContain('<bad-format');
   expect(binary.code).toBe(1003);
-  expect(await stack.control<string>('prosody/log')).not.toContain(MARK);
+  expect(await stack.control<string>('server/log')).not.toContain(MARK);
   await alice.online(); // none of this was her panel's fault
   await alice.close();
 });
@@ -80,7 +80,7 @@ test('nobody logs in as somebody else', async ({ browser }) => {
   expect(well.heard, 'this is how one gets in').toContain('<success');
   const asked = (await stack.log()).match(/op=auth user=\S+/g) ?? [];
   expect(new Set(asked), 'the XMPP server was asked about nobody else').toEqual(new Set(['op=auth user=alice']));
-  expect(await stack.control<string>('prosody/log')).not.toContain(MARK);
+  expect(await stack.control<string>('server/log')).not.toContain(MARK);
   await alice.close();
 });
 

@@ -20,6 +20,7 @@ type ports struct {
 	Inner    int `json:"inner"`
 	Private  int `json:"private"`
 	XMPP     int `json:"xmpp"`
+	Site     int `json:"site"`
 }
 
 // choosePorts reads the ports of an earlier start, replaces those that somebody
@@ -43,7 +44,7 @@ func choosePorts(dir string) (ports, error) {
 			l.Close()
 		}
 	}()
-	for _, port := range []*int{&p.Mastodon, &p.Public, &p.Inner, &p.Private, &p.XMPP} {
+	for _, port := range []*int{&p.Mastodon, &p.Public, &p.Inner, &p.Private, &p.XMPP, &p.Site} {
 		l, err := net.Listen("tcp", loopback(*port))
 		if err != nil {
 			if l, err = net.Listen("tcp", loopback(0)); err != nil {

@@ -27,6 +27,10 @@ type Options struct {
 	Binary string // path of the trunkline binary
 	Module string // folder that holds mod_auth_trunkline
 
+	Ejabberd string // path of contrib/ejabberd/ejabberd.yml: ejabberd takes Prosody's place
+	Converse string // folder of contrib/converse: its Caddy stands before trunkline
+	Library  string // folder of Converse.js as it is published, its dist; with Converse
+
 	Mode     string // what the stand-in behaves like: 4.6, 4.3 or gotosocial
 	Mastodon string // origin of a real server that takes the stand-in's place, or ""
 
@@ -45,9 +49,10 @@ type Stack struct {
 	Chat string // the chat origin
 
 	Mastodon       *mastodontest.Server // nil with a real server
-	Prosody        *integration.Prosody
+	Server         Server               // Prosody or ejabberd
 	Trunkline      *Trunkline
 	Front          *Front // nil unless asked for
+	caddy          *caddy // nil unless asked for
 	mastodonOrigin string
 	secrets        secrets
 	dir            string
@@ -85,15 +90,24 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	if s.secrets, err = loadSecrets(ctx, o.Dir, o.Binary); err != nil {
 		return err
 	}
-	if err := s.startProsody(ctx, o, p, m.domain); err != nil {
+	if err := s.startServer(ctx, o, p, m.domain); err != nil {
 		return err
 	}
+	// From the outside in, each listens where the one before it connects to.
+	listen := p.Public
 	if o.Front {
 		if s.Front, err = newFront(loopback(p.Public), loopback(p.Inner)); err != nil {
 			return fmt.Errorf("stack: %w", err)
 		}
+		listen = p.Inner
 	}
-	return s.startTrunkline(ctx, o, p, m)
+	if o.Converse != "" {
+		if s.caddy, err = startCaddy(ctx, o, p.Public, listen, p.Site); err != nil {
+			return err
+		}
+		listen = p.Site
+	}
+	return s.startTrunkline(ctx, o, p, m, listen)
 }
 
 // ownFolder makes the folder. One that is there must be the caller's alone:
@@ -157,25 +171,13 @@ func (s *Stack) startMastodon(ctx context.Context, o Options, p ports) (instance
 	return instance{origin: origin, domain: Domain}, nil
 }
 
-func (s *Stack) startProsody(ctx context.Context, o Options, p ports, domain string) error {
-	var err error
-	s.Prosody, err = integration.Launch(ctx, filepath.Join(o.Dir, "prosody"), integration.ProsodyConfig{
-		Domain:       domain,
-		VerifyURL:    "http://" + loopback(p.Private) + "/verify",
-		VerifySecret: s.secrets.Verify,
-		ModulePath:   o.Module,
-		PrivacyLists: !o.NoPrivacyLists,
-		C2SPort:      p.XMPP,
-	})
-	if err != nil {
-		return fmt.Errorf("stack: %w", err)
-	}
-	return nil
-}
-
-func (s *Stack) startTrunkline(ctx context.Context, o Options, p ports, m instance) error {
+func (s *Stack) startTrunkline(ctx context.Context, o Options, p ports, m instance, listen int) error {
 	config := filepath.Join(o.Dir, "trunkline.toml")
-	if err := os.WriteFile(config, []byte(configuration(o.Dir, p, s.secrets, m, o.Front)), 0o600); err != nil {
+	text := configuration(o.Dir, p, s.secrets, m, listen)
+	if e, ok := s.Server.(*integration.Ejabberd); ok {
+		text += ejabberdConfiguration(e, s.secrets)
+	}
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("stack: %w", err)
 	}
 	t, err := NewTrunkline(o.Binary, config, "http://"+loopback(p.Private)+"/healthz", filepath.Join(o.Dir, "trunkline.log"))
@@ -187,16 +189,19 @@ func (s *Stack) startTrunkline(ctx context.Context, o Options, p ports, m instan
 }
 
 // Close ends everything, in the order in which people lose least: trunkline
-// first, so that its streams end properly, then Prosody, then the stand-in.
+// first, so that its streams end properly, then the XMPP server, then the stand-in.
 func (s *Stack) Close() {
 	if s.Trunkline != nil {
 		s.Trunkline.Close()
 	}
+	if s.caddy != nil {
+		s.caddy.stop()
+	}
 	if s.Front != nil {
 		s.Front.Close()
 	}
-	if s.Prosody != nil {
-		s.Prosody.Stop()
+	if s.Server != nil {
+		s.Server.Stop()
 	}
 	if s.stopMastodon != nil {
 		s.stopMastodon()

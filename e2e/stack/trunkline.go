@@ -151,6 +151,9 @@ type secrets struct {
 	Verify string `json:"verify"`
 
 	Webhook string `json:"webhook"`
+
+	Extauth  string `json:"extauth"`
+	Ejabberd string `json:"ejabberd"`
 }
 
 func loadSecrets(ctx context.Context, dir, binary string) (secrets, error) {
@@ -165,7 +168,7 @@ func loadSecrets(ctx context.Context, dir, binary string) (secrets, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return s, fmt.Errorf("stack: %w", err)
 	}
-	for _, p := range []*string{&s.Data, &s.Token, &s.Verify, &s.Webhook} {
+	for _, p := range []*string{&s.Data, &s.Token, &s.Verify, &s.Webhook, &s.Extauth, &s.Ejabberd} {
 		if *p != "" { // kept from an earlier start
 			continue
 		}
@@ -182,20 +185,17 @@ func loadSecrets(ctx context.Context, dir, binary string) (secrets, error) {
 	return s, os.WriteFile(file, raw, 0o600)
 }
 
-// configuration is trunkline.toml of the stack.
-func configuration(dir string, p ports, s secrets, m instance, front bool) string {
-	listen := p.Public
-	if front {
-		listen = p.Inner
-	}
+// configuration is trunkline.toml of the stack, up to its last table, which is
+// that of the secrets. listen is trunkline's public port.
+func configuration(dir string, p ports, s secrets, m instance, listen int) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("[server]\npublic_url = %q\nlisten = %q\nprivate_listen = %q", "http://"+loopback(p.Public), loopback(listen), loopback(p.Private))
 	line("[mastodon]\nurl = %q\ndomain = %q", m.origin, m.domain)
 	line("[xmpp]\ndomain = %q\naddress = %q\ntls = \"plain\"", m.domain, loopback(p.XMPP))
 	line("[store]\nurl = %q", "sqlite:"+filepath.Join(dir, "trunkline.db"))
-	line("[secrets]\ndata_keys = [%q]\ntoken_key = %q\nverify_secret = %q\nwebhook_secret = %q", s.Data, s.Token, s.Verify, s.Webhook)
 	line("[log]\nlevel = \"debug\"")
+	line("[secrets]\ndata_keys = [%q]\ntoken_key = %q\nverify_secret = %q\nwebhook_secret = %q", s.Data, s.Token, s.Verify, s.Webhook)
 	return b.String()
 }
 

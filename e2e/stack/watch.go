@@ -28,7 +28,7 @@ func (s *Stack) Native(ctx context.Context, username string) (*Native, error) {
 
 // NativeWith does so with a password that the person has.
 func (s *Stack) NativeWith(ctx context.Context, username, password string) (*Native, error) {
-	raw, err := integration.Dial(ctx, s.Prosody.Addr(), s.Prosody.Domain())
+	raw, err := integration.Dial(ctx, s.Server.Addr(), s.Server.Domain())
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (s *Stack) NativeWith(ctx context.Context, username, password string) (*Nat
 // TryLogin asks the XMPP server whether it takes a password. The answer is ""
 // or the SASL condition of the refusal; nobody is logged in afterwards.
 func (s *Stack) TryLogin(ctx context.Context, username, password string) (condition string, err error) {
-	raw, err := integration.Dial(ctx, s.Prosody.Addr(), s.Prosody.Domain())
+	raw, err := integration.Dial(ctx, s.Server.Addr(), s.Server.Domain())
 	if err != nil {
 		return "", err
 	}

@@ -41,12 +41,12 @@ func (c *control) routes() http.Handler {
 	}
 	mux := http.NewServeMux()
 	for path, f := range map[string]func(order) (any, error){
-		"/prosody/kill":     do(s.Prosody.Kill),
-		"/prosody/stop":     do(s.Prosody.Stop),
-		"/prosody/start":    func(order) (any, error) { return nil, s.Prosody.Start(c.ctx) },
-		"/prosody/pause":    func(order) (any, error) { return nil, s.Prosody.Pause() },
-		"/prosody/continue": func(order) (any, error) { return nil, s.Prosody.Continue() },
-		"/prosody/log":      func(order) (any, error) { return s.Prosody.Log(), nil },
+		"/server/kill":      do(s.Server.Kill),
+		"/server/stop":      do(s.Server.Stop),
+		"/server/start":     func(order) (any, error) { return nil, s.Server.Start(c.ctx) },
+		"/server/pause":     func(order) (any, error) { return nil, s.Server.Pause() },
+		"/server/continue":  func(order) (any, error) { return nil, s.Server.Continue() },
+		"/server/log":       func(order) (any, error) { return s.Server.Log(), nil },
 		"/trunkline/kill":   do(s.Trunkline.Kill),
 		"/trunkline/stop":   do(s.Trunkline.Stop),
 		"/trunkline/start":  func(order) (any, error) { return nil, s.Trunkline.Start(c.ctx) },

@@ -36,7 +36,7 @@ export class Secrets {
     }
     for (const secret of stack.mastodonSecrets()) this.#note('token', secret);
     expect([...this.#seen.values()]).toEqual(expect.arrayContaining([...atLeast]));
-    const logs = { trunkline: await stack.log(), prosody: await stack.control<string>('prosody/log') };
+    const logs = { trunkline: await stack.log(), prosody: await stack.control<string>('server/log') };
     for (const [who, log] of Object.entries(logs)) {
       expect(log.length, `${who} logs something`).toBeGreaterThan(0);
       for (const [secret, what] of this.#seen) expect(log.includes(secret), `a ${what} in the log of ${who}`).toBe(false);

@@ -4,6 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+/** The XMPP servers that a stack can have. */
+export const SERVERS = ['prosody', 'ejabberd'] as const;
+
+export type Server = (typeof SERVERS)[number];
+
 export type Mode = '4.6' | '4.3' | 'gotosocial';
 
 /** What a stack prints when it answers: the addresses to talk to. */
@@ -23,13 +28,16 @@ export interface Counters {
 }
 
 export interface StackOptions {
+  server?: Server;
   mode?: Mode;
+  /** Converse.js on the chat origin, behind a Caddy as contrib/converse has it. */
+  converse?: boolean;
   noPrivacyLists?: boolean;
   /** Generated people whom each person follows, beside the handful everyone has. */
   follows?: number;
 }
 
-/** A running stack: stand-in Mastodon, Prosody, trunkline, and a front to cut. */
+/** A running stack: stand-in Mastodon, Prosody or ejabberd, trunkline, and a front to cut. */
 export class Stack {
   private constructor(
     readonly addresses: Addresses,
@@ -44,6 +52,8 @@ export class Stack {
     const mode = options.mode ?? '4.6';
     const args = ['-dir', dir, '-mode', mode];
     if (options.follows) args.push('-follows', String(options.follows));
+    if (options.server === 'ejabberd') args.push('-ejabberd', 'contrib/ejabberd/ejabberd.yml');
+    if (options.converse) args.push('-converse', 'contrib/converse');
     if (options.noPrivacyLists) args.push('-no-privacy-lists');
     const child = spawn(join(root, 'bin/stackd'), args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] });
     const addresses = await new Promise<Addresses>((ok, fail) => {
@@ -61,7 +71,7 @@ export class Stack {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  /** Asks the stack to do something to one of its parts, for example `prosody/kill`. */
+  /** Asks the stack to do something to one of its parts, for example `server/kill`. */
   async control<T = unknown>(path: string, body: Record<string, unknown> = {}): Promise<T> {
     const res = await fetch(`${this.addresses.control}/${path}`, { method: 'POST', body: JSON.stringify(body) });
     const text = await res.text();
