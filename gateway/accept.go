@@ -9,9 +9,8 @@ import (
 
 const subprotocol = "xmpp" // RFC 7395 section 3.1
 
-// ServeHTTP opens a stream and returns when it has ended. Mount it outside any
-// session middleware: such a handler would write the session back when the
-// stream ends, long after a logout.
+// ServeHTTP opens a stream and returns; the stream lives on without the request
+// and the memory that hangs on it, until Shutdown at the latest.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !g.originAllowed(r.Header.Values("Origin")) {
 		g.refuse(w, r, "origin", http.StatusForbidden, "this page may not open a chat connection")
@@ -31,16 +30,15 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, refusal(err), status, "too many connections, or closing; try again soon")
 		return
 	}
-	defer close(s.done)
-	defer g.streams.remove(s)
-	b, err := accept(w, r, g.limits)
+	conn, early, err := upgrade(w, r)
 	if err != nil {
-		s.log.Debug("gateway: no WebSocket", "error", err)
+		g.streams.remove(s)
+		close(s.done)
+		s.log().Debug("gateway: no WebSocket", "error", err)
 		return
 	}
 	g.metrics.streams.Inc()
-	defer g.metrics.streams.Dec()
-	s.run(b)
+	s.run(newSocket(conn), early)
 }
 
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, reason string, status int, text string) {

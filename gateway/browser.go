@@ -1,128 +1,165 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/wsframe"
 )
 
-// errFrameTooBig is what read returns for a message over its limit.
-var errFrameTooBig = errors.New("gateway: the message is over the limit")
-
-// browser is one WebSocket. One goroutine calls read, one calls write; any
-// goroutine may put.
+// browser is one WebSocket after its handshake. One goroutine calls read and
+// discard; any goroutine the rest.
 type browser struct {
-	ws    *websocket.Conn
-	conn  *browserConn
-	queue *queue
-	done  chan struct{} // closed when write has returned
-	rest  io.Reader     // of a message that was too big
+	sock  *socket
+	in    wsframe.Reader
+	queue queue
+	heard atomic.Int64  // when bytes came last, in Unix nanoseconds
+	left  chan struct{} // closed when nothing more is read
+
+	closing sync.Once
+	pong    []byte // the answer that is due to a ping; of the reader alone
+	pinged  bool
 }
 
-// accept upgrades a request that has been checked.
-func accept(w http.ResponseWriter, r *http.Request, l Limits) (*browser, error) {
-	conn := &browserConn{stall: l.Stall}
-	conn.heard.Store(time.Now().UnixNano())
-	// The origin has been checked against the configured list; the library
-	// would also let in pages from the host itself.
-	ws, err := websocket.Accept(&hijacker{w, conn}, r, &websocket.AcceptOptions{
-		Subprotocols: []string{subprotocol}, InsecureSkipVerify: true,
-	})
-	if err != nil {
-		return nil, err
+// newBrowser takes a connection after the handshake, and what came behind the
+// request. The queue is the caller's to set up.
+func newBrowser(sock *socket, early []byte) *browser {
+	b := &browser{sock: sock, left: make(chan struct{})}
+	b.heard.Store(time.Now().UnixNano())
+	for r := bytes.NewReader(early); r.Len() > 0; {
+		_, _ = b.in.Fill(r) // such a reader has no errors
 	}
-	ws.SetReadLimit(-1) // read has its own, so that a stream error can go first
-	return &browser{ws: ws, conn: conn, queue: newQueue(l.Queue), done: make(chan struct{})}, nil
+	return b
 }
 
-// read returns the next message of at most limit bytes. Errors:
-// errFrameTooBig, framing.ErrBinary, or that of a connection that has ended.
-func (b *browser) read(limit int) ([]byte, error) {
-	kind, r, err := b.ws.Reader(context.Background())
-	if err != nil {
-		return nil, err
+// closed is the end of a WebSocket by a close frame of the browser.
+type closed int
+
+func (c closed) Error() string {
+	return fmt.Sprintf("gateway: the browser closed with code %d", int(c))
+}
+
+// read returns the next message of at most limit bytes; it may be overwritten,
+// and lives until the next call. Before it waits it calls before. Errors:
+// wsframe.ErrTooBig, framing.ErrBinary, closed, a *wsframe.Error, or that of a
+// connection that has ended.
+func (b *browser) read(limit int, before func()) ([]byte, error) {
+	for {
+		m, err := b.in.Next(limit)
+		if errors.Is(err, wsframe.ErrNeedMore) {
+			b.answerPing()
+			before()
+			if err := b.fill(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch m.Kind {
+		case wsframe.Text:
+			return m.Data, nil
+		case wsframe.Binary:
+			return nil, framing.ErrBinary
+		case wsframe.Ping:
+			b.pong, b.pinged = append(b.pong[:0], m.Data...), true
+		case wsframe.Close:
+			b.close(m.Code, "")
+			return nil, closed(m.Code)
+		}
 	}
-	frame, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(frame) > limit:
-		b.rest = r
-		return nil, errFrameTooBig
-	case kind != websocket.MessageText:
-		return nil, framing.ErrBinary
+}
+
+// fill waits for bytes.
+func (b *browser) fill() error {
+	n, err := b.sock.fill(&b.in)
+	if n > 0 {
+		b.heard.Store(time.Now().UnixNano())
+		return nil
 	}
-	return frame, nil
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// answerPing answers the last ping that was read (RFC 6455 section 5.5.3).
+func (b *browser) answerPing() {
+	if b.pinged {
+		b.pinged = false
+		b.control(wsframe.Pong, b.pong)
+	}
 }
 
 // discard reads on after the stream is over until the connection ends. It
 // calls closed when the browser's <close/> comes in.
 func (b *browser) discard(limit int, closed func()) {
-	if b.rest != nil {
-		if _, err := io.Copy(io.Discard, b.rest); err != nil {
-			return
-		}
-	}
 	for {
-		_, r, err := b.ws.Reader(context.Background())
-		if err != nil {
-			return
-		}
-		frame, err := io.ReadAll(io.LimitReader(r, int64(limit)))
-		if err != nil {
-			return
-		}
-		if e, err := framing.ParseFrame(frame, framing.ClientLimits); err == nil && framing.IsClose(e) {
-			closed()
-		}
-		if _, err := io.Copy(io.Discard, r); err != nil {
+		frame, err := b.read(limit, func() { _ = b.queue.flush() })
+		switch {
+		case err == nil:
+			if e, err := framing.ParseFrame(frame, framing.ClientLimits); err == nil && framing.IsClose(e) {
+				closed()
+			}
+		case errors.Is(err, wsframe.ErrTooBig), errors.Is(err, framing.ErrBinary):
+		default:
 			return
 		}
 	}
 }
 
-// write sends what is queued until the queue is finished or a write fails.
-func (b *browser) write() error {
-	defer close(b.done)
-	for range b.queue.ready {
-		for {
-			frames, open := b.queue.take(flushAt)
-			if len(frames) == 0 {
-				if !open {
-					return nil
-				}
-				break
-			}
-			if err := b.send(frames); err != nil {
-				return err
-			}
-			b.queue.written(frames)
-		}
+// put hands a frame over as one message, for the next flush. It waits for room
+// in the queue; false: it is too late for frames.
+func (b *browser) put(ctx context.Context, frame []byte) bool {
+	if !b.queue.room(ctx, len(frame)) {
+		return false
 	}
-	return nil
+	var header [wsframe.MaxHeader]byte
+	return b.queue.add(wsframe.AppendHeader(header[:0], wsframe.Text, len(frame)), frame)
 }
 
-// send writes frames as one message each, in one write to the network.
-func (b *browser) send(frames [][]byte) error {
-	b.conn.cork()
+// finish hands over the last frames; whatever else is put is dropped from now on.
+func (b *browser) finish(frames ...[]byte) {
+	var all bytes.Buffer
 	for _, f := range frames {
-		if err := b.ws.Write(context.Background(), websocket.MessageText, f); err != nil {
-			return errors.Join(err, b.conn.uncork())
-		}
+		all.Write(wsframe.AppendHeader(nil, wsframe.Text, len(f)))
+		all.Write(f)
 	}
-	return b.conn.uncork()
+	b.queue.finish(all.Bytes())
+	_ = b.queue.flush()
 }
 
-// ping asks the browser for a sign of life and waits for it a little. The
-// answer is noticed by read, whenever it comes.
-func (b *browser) ping(ctx context.Context, patience time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	_ = b.ws.Ping(ctx) // silence is what counts
+// control sends a control frame.
+func (b *browser) control(kind wsframe.Kind, payload []byte) {
+	var header [wsframe.MaxHeader]byte
+	b.queue.add(wsframe.AppendHeader(header[:0], kind, len(payload)), payload)
+	_ = b.queue.flush()
+}
+
+// close sends the close frame, unless that has been done.
+func (b *browser) close(code int, reason string) {
+	b.closing.Do(func() {
+		b.queue.finish()
+		b.queue.overtime(wsframe.AppendClose(nil, code, reason))
+		_ = b.queue.flush()
+	})
+}
+
+// silence is how long nothing was heard from the browser.
+func (b *browser) silence() time.Duration { return time.Since(time.Unix(0, b.heard.Load())) }
+
+// ping asks the browser for a sign of life, unless more is on its way there
+// already. The answer is noticed by fill, whenever it comes.
+func (b *browser) ping() {
+	if b.queue.isEmpty() {
+		b.control(wsframe.Ping, nil)
+	}
 }

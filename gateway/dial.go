@@ -25,7 +25,7 @@ func (g *Gateway) connect(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: connecting to the XMPP server: %w", err)
 	}
-	setNoDelay(conn)
+	tune(conn)
 	if _, secure := conn.(*tls.Conn); secure || g.isPlain() {
 		return conn, nil
 	}
@@ -76,7 +76,7 @@ func (g *Gateway) tlsConfig(direct bool) *tls.Config {
 func (g *Gateway) startTLS(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	c := newServer(conn, g.limits.Dial)
+	c := newOwnServer(conn, g.limits.Dial)
 	features, err := c.open(g.cfg.Domain)
 	if err != nil {
 		return nil, err
@@ -114,9 +114,9 @@ func (c *server) open(domain string) (*framing.Element, error) {
 	if err := c.flush(); err != nil {
 		return nil, err
 	}
-	item, err := c.next()
+	item, err := c.next(c.flushNow)
 	if err == nil && item.Kind == framing.StreamStart {
-		item, err = c.next()
+		item, err = c.next(c.flushNow)
 	}
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (c *server) ask() (*framing.Element, error) {
 	if err := c.flush(); err != nil {
 		return nil, err
 	}
-	item, err := c.next()
+	item, err := c.next(c.flushNow)
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +140,4 @@ func (c *server) ask() (*framing.Element, error) {
 		return nil, errors.New("the server ended the stream")
 	}
 	return item.Element, nil
-}
-
-// setNoDelay sends small stanzas at once, on both sides of the gateway.
-func setNoDelay(conn net.Conn) {
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
-	}
-	if t, ok := conn.(*net.TCPConn); ok {
-		_ = t.SetNoDelay(true)
-	}
 }

@@ -20,7 +20,8 @@
 //     kept by Resumptions under a hash of the SM id; a session whose state is
 //     unknown, or which shows more than is agreed, is not resumed but ended.
 //   - Memory per stream is bounded. A browser that reads too slowly, or is gone
-//     without a word, is cut off so that it can resume.
+//     without a word, is cut off so that it can resume. Buffers belong to
+//     streams only while something is in them.
 //
 // # What it never does
 //
@@ -30,17 +31,37 @@
 //
 // # Goroutines
 //
-// Each stream has four, and ServeHTTP returns when all have ended:
+// ServeHTTP returns after the opening handshake; the stream lives on. While
+// nothing happens it has two goroutines, no timer and no buffer:
 //
-//	reader   net/http's own: readBrowser, frames to the server
-//	writer   browser.write, queued frames to the browser
-//	server   readServer, elements of the server to the queue; from <open/> on
-//	watch    clock, pings, saving; it alone ends the stream (goodbye)
+//	reader   readBrowser, frames to the server
+//	server   readServer, elements of the server to the browser; from <open/> on
 //
-// Any of them ends the stream by finish, which only tells watch. Two timers
-// (grace, patience) do nothing but finish. Run owns a few goroutines that end
-// sessions; AddContacts one that reads the server's answers.
+// Each writes what it has read and judged itself, all that one read brought in
+// one write, before it waits for more. Others come and go:
 //
-// The lock of a stream is held while a verdict is asked for and carried out,
-// never while something waits for the network.
+//	writeOn  writes what a connection did not take at once (queue), one for
+//	         each side at most; it ends when that side has caught up
+//	keep     saves the state that a resumption needs, while there is something
+//	         to save; refresh does it again after a long time
+//	leave    ends the stream: it says goodbye to both sides, waits for all the
+//	         goroutines above, and then tells the registry and done
+//
+// Any of them ends the stream by finish, which starts leave, once. After the
+// goodbye start refuses new ones. Three timers (loginBy, until the login;
+// grace and patience, for a few seconds) do nothing but finish.
+//
+// Run owns the pulse, which looks at all streams in turn and pings those that
+// are silent, and a few goroutines that end sessions; AddContacts owns one that
+// reads the server's answers. Own sessions (newOwnServer) may have a writeOn,
+// which ends with their connection.
+//
+// # Locks
+//
+// The lock of a stream (mu) is held while a verdict is asked for and carried
+// out, never while something waits for the network: carrying out means adding
+// to a queue. Under it may be taken those of the policy, a queue, the registry,
+// the hibernation (and under that the policy's) and the stream's life, none of
+// which waits. The pulse's is taken with no other held. Who set a queue's busy
+// writes to its connection, without a lock.
 package gateway

@@ -58,10 +58,12 @@ type ending struct {
 
 // The endings. A framing error adds its own, see endFraming.
 var (
-	endClient      = ending{reason: "client_closed", code: websocket.StatusNormalClosure, drain: true, abrupt: true}
-	endGone        = ending{reason: "browser_gone", server: cut, silent: true}
-	endDead        = ending{reason: "browser_silent", server: cut, silent: true}
-	endSlow        = ending{reason: "slow_reader", server: cut, silent: true}
+	endClient = ending{reason: "client_closed", code: websocket.StatusNormalClosure, drain: true, abrupt: true}
+	endGone   = ending{reason: "browser_gone", server: cut, silent: true}
+	endDead   = ending{reason: "browser_silent", server: cut, silent: true}
+	endSlow   = ending{reason: "slow_reader", server: cut, silent: true}
+	// endWebSocket is for who breaks RFC 6455; the code is the violation's.
+	endWebSocket   = ending{reason: "bad_websocket", server: cut, silent: true}
 	endResumed     = ending{reason: "resumed_elsewhere", code: websocket.StatusPolicyViolation, server: cut, silent: true}
 	endServer      = ending{reason: "server_closed", code: websocket.StatusNormalClosure}
 	endLost        = ending{reason: "server_lost", code: websocket.StatusBadGateway, server: cut, silent: true, elsewhere: true}

@@ -11,30 +11,41 @@ import (
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
 	"github.com/trunkline-chat/trunkline/gateway/policy"
+	"github.com/trunkline-chat/trunkline/gateway/wsframe"
 )
 
 // readBrowser carries the browser's frames to the server until the stream is
 // over, then reads on for the browser's own goodbye.
 func (s *stream) readBrowser() {
-	limit := s.g.limits.Frame.MaxBytes
+	defer close(s.browser.left)
 	for !s.isOver() {
-		frame, err := s.browser.read(s.frameLimit())
+		frame, err := s.browser.read(s.frameLimit(), s.beforeRead)
 		if err == nil {
 			s.g.metrics.fromClient.Add(int64(len(frame)))
 			s.unauthed += len(frame) // read only before the login
 			var e *framing.Element
-			if e, err = framing.ParseFrame(frame, s.g.limits.Frame); err == nil {
+			if e, err = s.parser.Frame(frame); err == nil {
 				s.fromBrowser(e)
 			}
 		}
 		if err != nil {
 			s.finish(s.readEnding(err))
-			if e := (*framing.Error)(nil); !errors.As(err, &e) && !errors.Is(err, errFrameTooBig) {
+			if e := (*framing.Error)(nil); !errors.As(err, &e) && !errors.Is(err, wsframe.ErrTooBig) {
 				return // the connection is gone
 			}
 		}
 	}
-	s.browser.discard(limit, s.closedByBrowser)
+	s.browser.discard(s.g.limits.Frame.MaxBytes, s.closedByBrowser)
+}
+
+// beforeRead sends what the frames so far came to, and waits for a server that
+// is slower than the browser.
+func (s *stream) beforeRead() {
+	s.flushBoth()
+	s.parser.Release()
+	if c := s.server.Load(); c != nil {
+		c.out.room(s.ctx, 0)
+	}
 }
 
 // closedByBrowser notes the browser's <close/>.
@@ -42,20 +53,24 @@ func (s *stream) closedByBrowser() { s.hush.Do(func() { close(s.bye) }) }
 
 // readEnding is what an error of read or ParseFrame means for the stream.
 func (s *stream) readEnding(err error) ending {
-	f := (*framing.Error)(nil)
+	f, w, c := (*framing.Error)(nil), (*wsframe.Error)(nil), closed(0)
 	switch {
-	case errors.Is(err, errFrameTooBig) && s.frameLimit() < s.g.limits.Frame.MaxBytes:
+	case errors.Is(err, wsframe.ErrTooBig) && s.frameLimit() < s.g.limits.Frame.MaxBytes:
 		return endAuthBytes
-	case errors.Is(err, errFrameTooBig):
+	case errors.Is(err, wsframe.ErrTooBig):
 		return endTooBig
 	case errors.As(err, &f):
 		return endFraming(err)
-	default:
-		e := endGone
-		if code := websocket.CloseStatus(err); code != -1 {
-			e.detail = fmt.Sprint("close code ", int(code)) // its reason is the browser's to choose
-		}
+	case errors.As(err, &w):
+		e := endWebSocket.with(err)
+		e.code = websocket.StatusCode(w.Code)
 		return e
+	case errors.As(err, &c):
+		e := endGone
+		e.detail = fmt.Sprint("close code ", int(c)) // its reason is the browser's to choose
+		return e
+	default:
+		return endGone
 	}
 }
 
@@ -99,7 +114,7 @@ func (s *stream) fromBrowser(e *framing.Element) {
 // await keeps the browser's frames back until what came before them is
 // settled at the server.
 func (s *stream) await(held <-chan struct{}) {
-	s.flush()
+	s.flushBoth()
 	select {
 	case <-held:
 	case <-s.over:
@@ -148,12 +163,17 @@ func (s *stream) reachServer() bool {
 		return false
 	}
 	s.g.metrics.took(stepConnect, began)
-	c := newServer(conn, s.g.limits.Stall)
-	s.server.Store(c)
+	c := newServer(conn, s.g.limits.Stall, s.start, func(err error) {
+		s.finish(endLost.with(fmt.Errorf("gateway: writing to the server: %w", err)))
+	})
 	s.mu.Lock()
 	s.policy = stranger
 	s.mu.Unlock()
-	s.start(func() { defer close(c.done); s.readServer(c) })
+	s.server.Store(c)
+	if !s.start(func() { defer close(c.done); s.readServer(c) }) || s.isOver() {
+		c.close() // goodbye may have been too early to see it
+		return false
+	}
 	return true
 }
 
@@ -168,7 +188,7 @@ func (s *stream) toServer(b []byte) {
 // judgeClient asks the policy and does what it says.
 func (s *stream) judgeClient(e *framing.Element) {
 	s.carryClient(e)
-	if s.server.Load().isFull() {
+	if s.server.Load().out.isFull() {
 		s.flush()
 	}
 }
@@ -177,7 +197,7 @@ func (s *stream) carryClient(e *framing.Element) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.policy.FromClient(e)
-	s.g.metrics.stanzas.WithLabelValues("client", label(v)).Inc()
+	s.g.metrics.stanza("client", v)
 	for _, frame := range v.Inject {
 		s.toServer(frame)
 	}
@@ -200,14 +220,6 @@ func (s *stream) carryClient(e *framing.Element) {
 	}
 }
 
-// label is a verdict as a metric.
-func label(v policy.Verdict) string {
-	if v.Reason != "" {
-		return v.Reason
-	}
-	return "pass"
-}
-
 func endPolicy(v policy.Verdict) ending {
 	return ending{reason: "policy", condition: v.Condition, text: v.Text, detail: v.Reason,
 		code: closeCode(v.Condition), abrupt: true}
@@ -224,7 +236,7 @@ func (s *stream) lookup(p plain) (failure string) {
 	defer cancel()
 	account, session, credential, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, string(p.secret))
 	if err != nil {
-		s.log.Warn("gateway: credentials cannot be looked up", "error", err)
+		s.log().Warn("gateway: credentials cannot be looked up", "error", err)
 		return "temporary-auth-failure"
 	}
 	if !ok {
@@ -242,7 +254,7 @@ func (s *stream) lookup(p plain) (failure string) {
 	// and not every XMPP server asks about a password again.
 	switch _, _, now, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, string(p.secret)); {
 	case err != nil:
-		s.log.Warn("gateway: credentials cannot be looked up", "error", err)
+		s.log().Warn("gateway: credentials cannot be looked up", "error", err)
 		return "temporary-auth-failure"
 	case !ok || now != credential:
 		return "not-authorized"
@@ -256,7 +268,7 @@ func (s *stream) judged(ctx context.Context, p plain, account string) (failure s
 	var err error
 	c.Presence, c.Typing, c.Receipts, err = s.g.cfg.Consents.Consent(ctx, account)
 	if err != nil {
-		s.log.Warn("gateway: consent cannot be read", "account", account, "error", err)
+		s.log().Warn("gateway: consent cannot be read", "account", account, "error", err)
 		return "temporary-auth-failure"
 	}
 	s.mu.Lock()
@@ -266,7 +278,7 @@ func (s *stream) judged(ctx context.Context, p plain, account string) (failure s
 	}
 	own, err := policy.New(s.policyConfig(p.username))
 	if err != nil {
-		s.log.Error("gateway: no policy", "account", account, "error", err)
+		s.log().Error("gateway: no policy", "account", account, "error", err)
 		return "temporary-auth-failure"
 	}
 	s.username, s.policy = p.username, own

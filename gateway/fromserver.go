@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"strings"
@@ -16,7 +15,7 @@ import (
 // the stream is over it reads on for the server's own end of it.
 func (s *stream) readServer(c *server) {
 	for {
-		item, err := c.next()
+		item, err := c.next(s.flushBoth)
 		if err != nil {
 			s.finish(readServerEnding(err))
 			return
@@ -58,7 +57,7 @@ func (s *stream) fromServer(c *server, e *framing.Element) {
 	s.trace("from server", e)
 	switch {
 	case e.Is(framing.NSStream, "error"):
-		s.put(bytes.Clone(e.Raw))
+		s.put(e.Raw)
 		s.finish(endStreamError(e))
 		return
 	case e.Name.Space == nsSASL:
@@ -66,7 +65,7 @@ func (s *stream) fromServer(c *server, e *framing.Element) {
 		return
 	case isManagement(e):
 		s.management(e)
-		s.put(bytes.Clone(e.Raw))
+		s.put(e.Raw)
 		return
 	}
 	s.judgeServer(e)
@@ -81,9 +80,9 @@ func (s *stream) loginAnswer(c *server, e *framing.Element) {
 	case "success":
 		s.loggedIn(e)
 		c.restart()
-		s.put(bytes.Clone(e.Raw))
+		s.put(e.Raw)
 	case "failure":
-		s.loginFailed(conditionOf(e), bytes.Clone(e.Raw))
+		s.loginFailed(conditionOf(e), e.Raw)
 	default: // PLAIN has no challenge after its first message
 		s.finish(endServerSpeaks)
 	}
@@ -97,7 +96,7 @@ func (s *stream) judgeServer(e *framing.Element) {
 	}
 	switch v.Action {
 	case policy.Pass:
-		s.put(bytes.Clone(e.Raw))
+		s.put(e.Raw)
 	case policy.Replace:
 		s.put(v.Frame)
 	case policy.End:
@@ -110,7 +109,7 @@ func (s *stream) carryServer(e *framing.Element) policy.Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.policy.FromServer(e)
-	s.g.metrics.stanzas.WithLabelValues("server", label(v)).Inc()
+	s.g.metrics.stanza("server", v)
 	for _, frame := range v.Inject {
 		s.toServer(frame)
 	}

@@ -19,6 +19,7 @@ type Gateway struct {
 	log     *slog.Logger
 	metrics *metrics
 	streams *registry
+	pulse   pulse
 	asleep  *hibernation
 	node    string // names this process in saved states
 }
@@ -91,13 +92,14 @@ func (g *Gateway) ConsentChanged(account string, presence, typing, receipts bool
 	})
 }
 
-// Run ends the sessions that must not wait for a resumption any longer, those
+// Run finds the browsers that are gone without a word, and ends the sessions that must not wait for a resumption any longer, those
 // that an earlier process left behind included. It returns nil when ctx has
 // ended and its goroutines with it.
 func (g *Gateway) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { g.recall(ctx) })
+	wg.Go(func() { g.pulse.run(ctx, g.limits.PingEvery) })
 	due := make(chan sleeper)
 	for range g.limits.EndedAtOnce {
 		wg.Go(func() { g.endSessions(ctx, due) })

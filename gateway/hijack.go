@@ -2,19 +2,44 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
-// hijacker gives the WebSocket library a connection that the gateway still has
-// a hand on: see browserConn.
+// upgrade has the WebSocket library check a request and answer the opening
+// handshake (RFC 6455 section 4.2), and takes the connection for itself: the
+// library's own end of it leads nowhere and is closed. early is what the
+// browser sent behind its request.
+func upgrade(w http.ResponseWriter, r *http.Request) (conn net.Conn, early []byte, err error) {
+	h := &hijacker{ResponseWriter: w}
+	// The origin has been checked against the configured list; the library
+	// would also let in pages from the host itself.
+	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
+		Subprotocols: []string{subprotocol}, InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled,
+	})
+	if err != nil {
+		if h.conn != nil {
+			err = errors.Join(err, h.conn.Close())
+		}
+		return nil, nil, err
+	}
+	_ = ws.CloseNow()
+	return h.conn, h.early, nil
+}
+
+// hijacker keeps the connection that the WebSocket library asks for, and gives
+// it one that leads nowhere.
 type hijacker struct {
 	http.ResponseWriter
-	conn *browserConn
+	conn  net.Conn
+	early []byte
 }
 
 // Hijack is http.Hijacker.
@@ -23,82 +48,22 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("gateway: %w", err)
 	}
-	setNoDelay(conn)
-	// The HTTP server's deadlines are not the stream's.
-	if err := conn.SetDeadline(time.Time{}); err != nil {
+	h.conn = conn
+	early, err := rw.Reader.Peek(rw.Reader.Buffered())
+	if err == nil {
+		err = conn.SetDeadline(time.Time{}) // the HTTP server's deadlines are not the stream's
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("gateway: %w", err)
 	}
-	h.conn.Conn = conn
-	return h.conn, bufio.NewReadWriter(rw.Reader, bufio.NewWriter(h.conn)), nil
+	h.early = bytes.Clone(early)
+	tune(conn)
+	return nowhere{}, bufio.NewReadWriter(bufio.NewReader(nowhere{}), bufio.NewWriter(nowhere{})), nil
 }
 
-// browserConn is the browser's TCP connection under the WebSocket. It joins
-// the frames written between cork and uncork into one write, tells the stream
-// before a read that may wait, and knows when the browser was last heard of.
-type browserConn struct {
-	net.Conn
-	stall time.Duration
-	// beforeRead is called by the reading goroutine; set it from there.
-	beforeRead func()
-	heard      atomic.Int64 // time of the last byte read, unix nanoseconds
+// nowhere is a connection at its end.
+type nowhere struct{ net.Conn }
 
-	mu     sync.Mutex
-	corked bool
-	held   []byte
-}
-
-// Read is net.Conn's.
-func (c *browserConn) Read(p []byte) (int, error) {
-	if c.beforeRead != nil {
-		c.beforeRead()
-	}
-	n, err := c.Conn.Read(p)
-	if n > 0 {
-		c.heard.Store(time.Now().UnixNano())
-	}
-	return n, err
-}
-
-// Write is net.Conn's. While corked it keeps p and cannot fail.
-func (c *browserConn) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.corked {
-		c.held = append(c.held, p...)
-		return len(p), nil
-	}
-	return c.write(p)
-}
-
-func (c *browserConn) write(p []byte) (int, error) {
-	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
-}
-
-func (c *browserConn) cork() {
-	c.mu.Lock()
-	c.corked = true
-	c.mu.Unlock()
-}
-
-// uncork writes what was kept.
-func (c *browserConn) uncork() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.corked = false
-	if len(c.held) == 0 {
-		return nil
-	}
-	_, err := c.write(c.held)
-	if c.held = c.held[:0]; cap(c.held) > 2*flushAt {
-		c.held = nil
-	}
-	return err
-}
-
-// silence is how long nothing was heard from the browser.
-func (c *browserConn) silence() time.Duration {
-	return time.Since(time.Unix(0, c.heard.Load()))
-}
+func (nowhere) Read([]byte) (int, error)    { return 0, io.EOF }
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Close() error                { return nil }

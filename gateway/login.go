@@ -75,7 +75,7 @@ func (s *stream) loginFailed(condition string, answer []byte) {
 	s.g.metrics.logins.WithLabelValues(condition).Inc()
 	account, tries := s.forgetLogin()
 	s.g.streams.release(s)
-	s.log.Info("gateway: login refused", "account", account, "condition", condition)
+	s.log().Info("gateway: login refused", "account", account, "condition", condition)
 	s.put(answer)
 	if tries >= s.g.limits.LoginTries {
 		s.finish(endLoginTries)
@@ -98,9 +98,11 @@ func (s *stream) loggedIn(e *framing.Element) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.loginOK = true
+	s.loginBy.Stop()
+	s.loginBy = nil
 	s.phase = phaseSuccess
 	s.policy.FromServer(e)
-	s.log.Info("gateway: login", "account", s.who.account, "aware", s.aware)
+	s.log().Info("gateway: login", "account", s.who.account, "aware", s.aware)
 }
 
 // saslFailure is a refusal (RFC 6120 section 6.5).

@@ -111,7 +111,7 @@ func (s *stream) refuseResume(e *framing.Element, state *saved, err error) {
 	if err != nil {
 		reason = err.Error()
 	}
-	s.log.Info("gateway: resumption refused", "account", s.who.account, "reason", reason)
+	s.log().Info("gateway: resumption refused", "account", s.who.account, "reason", reason)
 	s.g.metrics.resumes.WithLabelValues("refused").Inc()
 	if errors.Is(err, policy.ErrNarrower) {
 		m := management{handled: state.Handled}

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
 
 // metrics counts what happens. Labels are fixed words, never a JID or an
@@ -19,6 +21,7 @@ type metrics struct {
 	resumes  *prometheus.CounterVec // outcome
 	upstream *prometheus.HistogramVec
 	panics   prometheus.Counter
+	passed   map[string]prometheus.Counter // of stanzas, by sender: nearly all of them
 
 	// Frames in bytes, as they were read from either side. Plain numbers,
 	// because each stanza adds to them.
@@ -43,6 +46,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, []string{"step"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "trunkline_gateway_panics_total", Help: "Streams that were ended by a fault in the gateway."}),
+	}
+	m.passed = map[string]prometheus.Counter{
+		"client": m.stanzas.WithLabelValues("client", "pass"), "server": m.stanzas.WithLabelValues("server", "pass"),
 	}
 	if reg == nil {
 		return m, nil
@@ -81,4 +87,13 @@ func register(reg prometheus.Registerer, list ...prometheus.Collector) error {
 		return fmt.Errorf("gateway: metrics: %w", err)
 	}
 	return nil
+}
+
+// stanza counts a verdict about a stanza of the client or the server.
+func (m *metrics) stanza(from string, v policy.Verdict) {
+	if v.Reason == "" {
+		m.passed[from].Inc()
+	} else {
+		m.stanzas.WithLabelValues(from, v.Reason).Inc()
+	}
 }

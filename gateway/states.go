@@ -55,12 +55,10 @@ func (s *stream) save(always bool) {
 	}
 }
 
-// store is called by the goroutines of watch and of the server's reader, the
-// latter only before the client can resume; saving is one at a time. cutAt is
-// zero for a live stream.
+// store saves the state, one at a time. cutAt is zero for a live stream.
 func (s *stream) store(life time.Duration, always bool, cutAt time.Time) {
-	s.saving.Lock()
-	defer s.saving.Unlock()
+	s.keeping.one.Lock()
+	defer s.keeping.one.Unlock()
 	s.mu.Lock()
 	state := saved{
 		Max: int(s.sm.max / time.Second), Username: s.username, Session: s.who.session, Credential: s.who.credential,
@@ -84,7 +82,7 @@ func (s *stream) store(life time.Duration, always bool, cutAt time.Time) {
 			s.g.cfg.Now().Add(life))
 	}
 	if err != nil {
-		s.log.Warn("gateway: resumption not saved", "account", account, "error", err)
+		s.log().Warn("gateway: resumption not saved", "account", account, "error", err)
 		return
 	}
 	s.mu.Lock()
@@ -129,7 +127,7 @@ func (s *stream) forgetState(previd string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), lookupTimeout)
 	defer cancel()
 	if err := s.g.cfg.Resumptions.DeleteResumption(ctx, resumptionKey(s.g.cfg.Domain, previd)); err != nil {
-		s.log.Warn("gateway: resumption not forgotten", "error", err)
+		s.log().Warn("gateway: resumption not forgotten", "error", err)
 	}
 }
 

@@ -35,31 +35,35 @@ type stream struct {
 	id       string
 	limitKey string
 	aware    bool
-	log      *slog.Logger
 	traces   bool // the log takes LevelTrace
 
-	bound binding // guarded by the registry's lock
+	bound       binding // guarded by the registry's lock
+	slot, place int     // guarded by the pulse's lock
 
 	browser *browser
-	wg      sync.WaitGroup
 	ctx     context.Context // ends when the stream is over
 	cancel  context.CancelFunc
 
-	once    sync.Once
-	ending  ending        // readable once over is closed
-	over    chan struct{} // closed when the stream is to end
-	bye     chan struct{} // closed when the browser's <close/> came after that
-	hush    sync.Once     // for bye
-	doomed  atomic.Bool   // the session must not outlive the stream
-	stale   chan struct{} // a token: the saved state may be out of date
-	saving  sync.Mutex    // held while the state is saved
-	rested  chan struct{} // closed when the server's side and the saved state are settled
-	resting sync.Once     // for rested
-	done    chan struct{} // closed when the handler has returned
+	life    sync.Mutex
+	begun   bool // run has been called
+	left    bool // no more goroutines
+	isEnd   bool // finish has been called
+	ending  ending
+	wg      sync.WaitGroup // its goroutines, but for the one of leave
+	over    chan struct{}  // closed when the stream is to end
+	bye     chan struct{}  // closed when the browser's <close/> came after that
+	hush    sync.Once      // for bye
+	doomed  atomic.Bool    // the session must not outlive the stream
+	rested  chan struct{}  // closed when the server's side and the saved state are settled
+	resting sync.Once      // for rested
+	done    chan struct{}  // closed when nothing of the stream is left
+
+	keeping keeping
 
 	server atomic.Pointer[server] // nil until the first <open/>
 
 	// The browser's reader alone.
+	parser   *framing.Parser
 	unauthed int // bytes read before the login
 	asked    bool
 
@@ -79,6 +83,7 @@ type stream struct {
 	held     chan struct{}   // closed when the browser's frames may go on; nil: they may
 	sm       management
 	clock    stopwatch
+	loginBy  *time.Timer // nil after the login
 	grace    *time.Timer // for going hidden
 	patience *time.Timer // for what held waits for
 }
@@ -92,54 +97,63 @@ func (g *Gateway) newStream(r *http.Request) *stream {
 		g: g, id: base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(id),
 		limitKey: limitKey(ClientAddress(r, g.cfg.TrustedProxies)),
 		aware:    r.URL.Query().Get("consent") == "walk",
-		over:     make(chan struct{}), bye: make(chan struct{}), stale: make(chan struct{}, 1),
+		parser:   framing.NewParser(g.limits.Frame),
+		over:     make(chan struct{}), bye: make(chan struct{}),
 		rested: make(chan struct{}), done: make(chan struct{}),
 	}
-	s.log = g.log.With("conn", s.id)
-	s.traces = s.log.Enabled(r.Context(), LevelTrace)
-	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
+	// Nothing of the request stays: a stream lives for hours.
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.traces = g.log.Enabled(s.ctx, LevelTrace)
 	return s
 }
 
-// run is the stream's life. It returns when every goroutine of it has ended.
-func (s *stream) run(b *browser) {
-	s.browser = b
-	b.conn.beforeRead = s.flush
-	s.start(func() {
-		if err := b.write(); errors.Is(err, os.ErrDeadlineExceeded) {
+// log is for everything that is said about the stream.
+func (s *stream) log() *slog.Logger { return s.g.log.With("conn", s.id) }
+
+// run starts the stream's life. leave ends it.
+func (s *stream) run(sock *socket, early []byte) {
+	s.browser = newBrowser(sock, early)
+	s.browser.queue = queue{sock: sock, limit: s.g.limits.Queue, stall: s.g.limits.Stall, start: s.start, failed: func(err error) {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
 			s.finish(endSlow)
-		} else if err != nil {
+		} else {
 			s.finish(endGone)
 		}
+	}}
+	s.loginBy = time.AfterFunc(s.g.limits.AuthTime, func() {
+		if !s.isLoggedIn() {
+			s.finish(endAuthTime)
+		}
 	})
-	s.start(func() {
-		defer s.abandon() // in case that goodbye fails
-		s.watch()
-	})
-	s.guard(s.readBrowser)
-	s.wg.Wait()
-	s.cancel()
-}
-
-// abandon lets go of whatever goodbye has left.
-func (s *stream) abandon() {
-	s.browser.queue.finish()
-	_ = s.browser.ws.CloseNow()
-	s.resting.Do(func() { close(s.rested) })
-	if c := s.server.Load(); c != nil {
-		_ = c.conn.Close()
+	s.g.pulse.add(s)
+	s.start(s.readBrowser)
+	s.life.Lock()
+	s.begun = true
+	isEnd := s.isEnd
+	s.life.Unlock()
+	if isEnd { // already: the process is shutting down
+		go s.leave()
 	}
 }
 
-// start runs f on a goroutine of the stream.
-func (s *stream) start(f func()) { s.wg.Go(func() { s.guard(f) }) }
+// start runs f on a goroutine of the stream, unless it is too late for that.
+// Any goroutine may call it.
+func (s *stream) start(f func()) bool {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.left {
+		return false
+	}
+	s.wg.Go(func() { s.guard(f) })
+	return true
+}
 
 // guard turns a panic into the end of this one stream.
 func (s *stream) guard(f func()) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.g.metrics.panics.Inc()
-			s.log.Error("gateway: panic", "value", v, "stack", string(debug.Stack()))
+			s.log().Error("gateway: panic", "value", v, "stack", string(debug.Stack()))
 			s.finish(endPanic)
 		}
 	}()
@@ -148,11 +162,20 @@ func (s *stream) guard(f func()) {
 
 // finish ends the stream. The first reason counts. Any goroutine may call it.
 func (s *stream) finish(e ending) {
-	s.once.Do(func() {
-		s.ending = e
-		close(s.over)
-		s.cancel()
-	})
+	s.life.Lock()
+	first, begun := !s.isEnd, s.begun
+	if first {
+		s.isEnd, s.ending = true, e
+	}
+	s.life.Unlock()
+	if !first {
+		return
+	}
+	close(s.over)
+	s.cancel()
+	if begun {
+		go s.leave()
+	}
 }
 
 func (s *stream) isOver() bool {
@@ -164,41 +187,43 @@ func (s *stream) isOver() bool {
 	}
 }
 
-// watch minds the clock, saves the state, and in the end says goodbye.
-func (s *stream) watch() {
-	login := time.NewTimer(s.g.limits.AuthTime)
-	defer login.Stop()
-	ping := time.NewTicker(s.g.limits.PingEvery)
-	defer ping.Stop()
-	refresh := time.NewTicker(s.g.limits.RefreshState)
-	defer refresh.Stop()
-	for {
-		select {
-		case <-s.over:
-			s.goodbye(s.ending)
-			return
-		case <-login.C:
-			if !s.isLoggedIn() {
-				s.finish(endAuthTime)
-			}
-		case <-ping.C:
-			s.checkPulse()
-		case <-s.stale:
-			s.save(false)
-		case <-refresh.C:
-			s.save(true)
-		}
+// leave says goodbye and waits for what is left of the stream. It runs once,
+// on a goroutine of its own.
+func (s *stream) leave() {
+	s.g.pulse.remove(s)
+	s.guard(func() {
+		defer s.abandon() // in case that goodbye fails
+		s.goodbye(s.ending)
+	})
+	s.life.Lock()
+	s.left = true
+	s.life.Unlock()
+	s.wg.Wait()
+	s.g.metrics.streams.Dec()
+	s.g.streams.remove(s)
+	close(s.done)
+}
+
+// abandon lets go of whatever goodbye has left.
+func (s *stream) abandon() {
+	_ = s.browser.sock.Close()
+	s.browser.queue.abandon()
+	s.resting.Do(func() { close(s.rested) })
+	if c := s.server.Load(); c != nil {
+		c.close()
 	}
 }
 
-// checkPulse finds the browsers that went away without a word.
-func (s *stream) checkPulse() {
-	silence := s.browser.conn.silence()
+// look finds the browsers that went away without a word, and renews the saved
+// state. The pulse calls it; it does not wait for anything.
+func (s *stream) look() {
+	silence := s.browser.silence()
 	if silence > s.g.limits.DeadAfter {
 		s.finish(endDead)
-	} else if every := s.g.limits.PingEvery; silence >= every/2 {
-		s.browser.ping(s.ctx, every/2)
+	} else if silence >= s.g.limits.PingEvery/2 {
+		s.browser.ping()
 	}
+	s.refresh()
 }
 
 func (s *stream) isLoggedIn() bool {
@@ -218,6 +243,12 @@ func (s *stream) flush() {
 	}
 }
 
+// flushBoth is for before a wait.
+func (s *stream) flushBoth() {
+	s.flush()
+	_ = s.browser.queue.flush()
+}
+
 // hold keeps the browser's frames back until release. It expects s.mu to be
 // held. What they wait for must come within the stall limit.
 func (s *stream) hold() {
@@ -230,89 +261,17 @@ func (s *stream) release() {
 	if s.held != nil {
 		s.patience.Stop()
 		close(s.held)
-		s.held = nil
+		s.held, s.patience = nil, nil
 	}
 }
 
-// put hands a frame to the browser.
+// put hands a frame to the browser, for the next flush.
 func (s *stream) put(frame []byte) {
 	s.traceBytes("to browser", frame)
-	s.browser.queue.put(s.ctx, frame)
-}
-
-// goodbye ends both sides, as the ending says.
-func (s *stream) goodbye(e ending) {
-	opened, how, farewell := s.stopServing(e.server)
-	last := e.frames(opened, framing.Header{From: s.g.cfg.Domain, ID: s.id, Version: "1.0"}, s.g.cfg.SeeOtherURL)
-	if !e.drain {
-		s.browser.queue.finish(last...)
+	s.browser.put(s.ctx, frame)
+	if s.browser.queue.isFull() {
+		_ = s.browser.queue.flush()
 	}
-	if c := s.server.Load(); c != nil {
-		c.end(how, farewell, s.g.limits.Goodbye)
-	}
-	s.browser.queue.finish(last...)
-	s.settle(e)
-	s.resting.Do(func() { close(s.rested) })
-	s.endBrowser(e, s.g.limits.Goodbye)
-	s.logEnd(e)
-}
-
-// stopServing closes the way to the server for frames, and stops the timers.
-// Whose leave no contact may see is not cut but closed if it cannot be resumed,
-// and says farewell before.
-func (s *stream) stopServing(planned serverEnd) (opened bool, how serverEnd, farewell []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.gone = true
-	for _, t := range []*time.Timer{s.grace, s.patience} {
-		if t != nil {
-			t.Stop()
-		}
-	}
-	resumable := planned == cut && (s.sm.previd != "" || s.sm.pending != "")
-	if s.policy != nil && !resumable {
-		farewell = s.policy.Farewell()
-	}
-	if farewell != nil {
-		planned = closeStream
-	}
-	return s.opened, planned, farewell
-}
-
-// endBrowser lets the last frames out and closes the WebSocket.
-func (s *stream) endBrowser(e ending, patience time.Duration) {
-	t := time.NewTimer(patience)
-	defer t.Stop()
-	select {
-	case <-s.browser.done:
-	case <-t.C: // it reads nothing: a close handshake would not get through either
-		_ = s.browser.ws.CloseNow()
-		return
-	}
-	if !e.silent && !e.abrupt {
-		t.Reset(patience)
-		select {
-		case <-s.bye:
-		case <-t.C:
-		}
-	}
-	if e.code == 0 {
-		_ = s.browser.ws.CloseNow()
-		return
-	}
-	_ = s.browser.ws.Close(e.code, e.reason)
-}
-
-func (s *stream) logEnd(e ending) {
-	s.g.metrics.ended.WithLabelValues(e.reason).Inc()
-	s.mu.Lock()
-	account := s.who.account
-	s.mu.Unlock()
-	attrs := []any{"account", account, "reason", e.reason}
-	if e.detail != "" {
-		attrs = append(attrs, "detail", e.detail)
-	}
-	s.log.Info("gateway: stream ended", attrs...)
 }
 
 // setConsent brings a change of consent to the live stream, unless somebody
@@ -345,11 +304,4 @@ func (s *stream) setConsent(account string, c policy.Consent) {
 		})
 	}
 	s.markStale()
-}
-
-func (s *stream) markStale() {
-	select {
-	case s.stale <- struct{}{}:
-	default:
-	}
 }

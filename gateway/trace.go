@@ -169,7 +169,7 @@ func namespace(s string) string {
 // trace logs a frame on its way, at LevelTrace only.
 func (s *stream) trace(way string, e *framing.Element) {
 	if s.traces {
-		s.log.Log(context.Background(), LevelTrace, "gateway: frame", "way", way, "frame", Redact(e))
+		s.log().Log(context.Background(), LevelTrace, "gateway: frame", "way", way, "frame", Redact(e))
 	}
 }
 
@@ -187,7 +187,7 @@ func (s *stream) traceBytes(way string, b []byte) {
 		e, err = framing.ParseFrame(b, framing.ServerLimits)
 	}
 	if err != nil { // a stream header, or several elements; of a login no second copy is made
-		s.log.Log(context.Background(), LevelTrace, "gateway: frame", "way", way, "bytes", len(b))
+		s.log().Log(context.Background(), LevelTrace, "gateway: frame", "way", way, "bytes", len(b))
 		return
 	}
 	s.trace(way, e)

@@ -58,7 +58,7 @@ func (g *Gateway) endSession(ctx context.Context, s sleeper) error {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	return g.resumeAndClose(newServer(conn, g.limits.Stall), plain{username, []byte(secret)}, s)
+	return g.resumeAndClose(newOwnServer(conn, g.limits.Stall), plain{username, []byte(secret)}, s)
 }
 
 // takeState deletes a session's state, so that nobody resumes it any more.
@@ -118,7 +118,7 @@ func (g *Gateway) resumeAndClose(c *server, login plain, s sleeper) error {
 		return err
 	}
 	for {
-		item, err := c.next()
+		item, err := c.next(c.flushNow)
 		if err != nil || item.Kind == framing.StreamEnd {
 			return nil // its end of the stream, or of the connection: both will do
 		}

@@ -25,10 +25,11 @@ const module = "github.com/trunkline-chat/trunkline"
 // it may import. cmd and e2e put things together and may import anything;
 // tests are free. A new package is a new line here and in docs/architecture.md.
 var allowed = map[string][]string{
-	"gateway":                               {"gateway/framing", "gateway/policy"},
+	"gateway":                               {"gateway/framing", "gateway/policy", "gateway/wsframe"},
 	"gateway/framing":                       {},
 	"gateway/framing/framingtest":           {"gateway/framing"},
 	"gateway/policy":                        {"gateway/framing"},
+	"gateway/wsframe":                       {},
 	"internal/archtest":                     {},
 	"internal/config":                       {},
 	"internal/integration":                  {},

@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+)
+
+// socket is one connection. On TCP it waits for bytes without holding memory
+// to read them into, and writes what can be written without waiting. One
+// goroutine calls fill, one at a time tryWrite.
+type socket struct {
+	net.Conn
+	raw syscall.RawConn // nil where the bytes on the wire are not those of the stream: TLS
+	// acks has the kernel acknowledge at once what was read. A server that
+	// sends small stanzas without TCP_NODELAY waits for that with the next one,
+	// and would wait for 40 ms.
+	acks bool
+
+	into      filler
+	read      descriptor
+	n         int
+	err       error
+	readable  func(fd uintptr) bool
+	small     []byte // to wait with where there is no raw
+	unread    bytes.Reader
+	out       []byte
+	written   int
+	writeErr  error
+	writeable func(fd uintptr) bool
+}
+
+// filler takes in bytes, and lets go of its memory when there are none.
+type filler interface {
+	// Fill calls src.Read once.
+	Fill(src io.Reader) (int, error)
+	Release()
+}
+
+// errAgain is what reading from a descriptor returns when there is nothing.
+var errAgain = errors.New("gateway: nothing to read")
+
+func newSocket(conn net.Conn) *socket {
+	c := &socket{Conn: conn}
+	if s, ok := conn.(syscall.Conn); ok && rawIO {
+		c.raw, _ = s.SyscallConn()
+	}
+	c.readable, c.writeable = c.readNow, c.writeNow
+	return c
+}
+
+// fill waits for bytes and has f take them. io.EOF is the end.
+func (c *socket) fill(f filler) (int, error) {
+	if c.raw == nil {
+		return c.fillSlowly(f)
+	}
+	c.into = f
+	if err := c.raw.Read(c.readable); err != nil {
+		return 0, err
+	}
+	return c.n, c.err
+}
+
+// readNow is called when there may be something to read, and reports whether
+// there was.
+func (c *socket) readNow(fd uintptr) bool {
+	c.read = descriptor(fd)
+	c.n, c.err = c.into.Fill(&c.read)
+	if c.n == 0 && c.err == errAgain {
+		c.into.Release()
+		return false
+	}
+	if c.acks {
+		c.read.acknowledge()
+	}
+	return true
+}
+
+// smallBuffer is held while waiting for bytes that TLS hides.
+const smallBuffer = 1 << 10
+
+func (c *socket) fillSlowly(f filler) (int, error) {
+	if c.unread.Len() == 0 {
+		if c.small == nil {
+			c.small = make([]byte, smallBuffer)
+		}
+		n, err := c.Read(c.small)
+		if n == 0 {
+			return 0, err
+		}
+		c.unread.Reset(c.small[:n])
+	}
+	n, err := f.Fill(&c.unread)
+	if c.unread.Len() == 0 {
+		clear(c.small)
+	}
+	return n, err
+}
+
+// tryWrite writes as much of p as can be written now.
+func (c *socket) tryWrite(p []byte) (int, error) {
+	if c.raw == nil {
+		return 0, nil
+	}
+	c.out, c.written, c.writeErr = p, 0, nil
+	err := c.raw.Write(c.writeable)
+	c.out = nil
+	if err == nil {
+		err = c.writeErr
+	}
+	return c.written, err
+}
+
+func (c *socket) writeNow(fd uintptr) bool {
+	for c.written < len(c.out) {
+		n, err := descriptor(fd).write(c.out[c.written:])
+		if err == errAgain {
+			break
+		}
+		if err != nil {
+			c.writeErr = err
+			break
+		}
+		c.written += n
+	}
+	return true
+}
+
+// sendBuffer bounds what the kernel keeps for somebody who reads slowly; left
+// to itself it may keep megabytes.
+const sendBuffer = 128 << 10
+
+// tune sends small stanzas at once, on both sides of the gateway.
+func tune(conn net.Conn) {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if t, ok := conn.(*net.TCPConn); ok {
+		_ = t.SetNoDelay(true)
+		_ = t.SetWriteBuffer(sendBuffer)
+	}
+}

@@ -1,0 +1,251 @@
+package wsframe_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/trunkline-chat/trunkline/gateway/wsframe"
+)
+
+const limit = 1 << 20
+
+// frame is one as a client writes it, with a length in its shortest form.
+func frame(first byte, payload string) []byte {
+	b := []byte{first}
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, 0x80|byte(n))
+	case n < 1<<16:
+		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
+	}
+	key := [4]byte{0x37, 0xfa, 0x21, 0x3d}
+	b = append(b, key[:]...)
+	for i := range len(payload) {
+		b = append(b, payload[i]^key[i%4])
+	}
+	return b
+}
+
+// outcome is what a Reader made of some bytes, in words.
+func outcome(src io.Reader, limit int) string {
+	var r wsframe.Reader
+	var out strings.Builder
+	for {
+		m, err := r.Next(limit)
+		switch {
+		case errors.Is(err, wsframe.ErrNeedMore):
+			r.Release()
+			if _, err := r.Fill(src); err != nil {
+				fmt.Fprintf(&out, "and %d bytes", r.Buffered())
+				return out.String()
+			}
+		case errors.Is(err, wsframe.ErrTooBig):
+			out.WriteString("too big; ")
+		case err != nil:
+			out.WriteString(err.Error())
+			return out.String()
+		default:
+			fmt.Fprintf(&out, "%d %q %d; ", m.Kind, m.Data, m.Code)
+			clear(m.Data)
+		}
+	}
+}
+
+func of(frames ...[]byte) string { return outcome(bytes.NewReader(bytes.Join(frames, nil)), limit) }
+
+// The examples of RFC 6455 section 5.7, masked.
+func TestExamplesOfTheStandard(t *testing.T) {
+	require.Equal(t, `1 "Hello" 0; and 0 bytes`, of([]byte{0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58}))
+	require.Equal(t, `1 "Hello" 0; and 0 bytes`, of(frame(0x01, "Hel"), frame(0x80, "lo")))
+	require.Equal(t, `10 "Hello" 0; and 0 bytes`, of(frame(0x8a, "Hello")))
+	for _, n := range []int{256, 65536} {
+		text := strings.Repeat("x", n)
+		require.Equal(t, fmt.Sprintf(`2 %q 0; and 0 bytes`, text), of(frame(0x82, text)))
+	}
+}
+
+func TestMessages(t *testing.T) {
+	long := strings.Repeat("long ", 20_000)
+	for name, c := range map[string]struct {
+		frames [][]byte
+		want   string
+	}{
+		"nothing":                   {nil, `and 0 bytes`},
+		"several in one read":       {[][]byte{frame(0x81, "a"), frame(0x81, ""), frame(0x82, "c")}, `1 "a" 0; 1 "" 0; 2 "c" 0; and 0 bytes`},
+		"half a frame":              {[][]byte{frame(0x81, "abc")[:6]}, `and 0 bytes`},
+		"half a header":             {[][]byte{frame(0x81, "abc")[:3]}, `and 3 bytes`},
+		"fragments, one empty":      {[][]byte{frame(0x01, "a"), frame(0x00, ""), frame(0x80, "b"), frame(0x81, "c")}, `1 "ab" 0; 1 "c" 0; and 0 bytes`},
+		"control between fragments": {[][]byte{frame(0x01, "ab"), frame(0x89, "ping"), frame(0x00, "cd"), frame(0x8a, ""), frame(0x80, "ef")}, `9 "ping" 0; 10 "" 0; 1 "abcdef" 0; and 0 bytes`},
+		"a long one in fragments":   {[][]byte{frame(0x01, long), frame(0x89, "p"), frame(0x80, long)}, fmt.Sprintf(`9 "p" 0; 1 %q 0; and 0 bytes`, long+long)},
+		"a close without a code":    {[][]byte{frame(0x88, "")}, `8 "" 1005; EOF`},
+		"a close with a reason":     {[][]byte{frame(0x88, "\x03\xe8bye"), frame(0x81, "after")}, `8 "bye" 1000; EOF`},
+		"a close inside a message":  {[][]byte{frame(0x01, "a"), frame(0x88, "\x0b\xb8")}, `8 "" 3000; EOF`},
+	} {
+		require.Equal(t, c.want, of(c.frames...), name)
+	}
+}
+
+func TestViolations(t *testing.T) {
+	unmasked := []byte{0x81, 0x01, 'a'}
+	longLength := append([]byte{0x81, 0x80 | 126, 0, 125, 1, 2, 3, 4}, make([]byte, 125)...)
+	longerLength := append([]byte{0x81, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4}, make([]byte, 65535)...)
+	negative := []byte{0x81, 0x80 | 127, 0x80, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4}
+	for name, frames := range map[string][][]byte{
+		"not masked":                {unmasked},
+		"reserved bit 1":            {frame(0xc1, "a")},
+		"reserved bit 2":            {frame(0xa1, "a")},
+		"reserved bit 3":            {frame(0x91, "a")},
+		"opcode 3":                  {frame(0x83, "a")},
+		"opcode 7":                  {frame(0x87, "a")},
+		"opcode 11":                 {frame(0x8b, "a")},
+		"opcode 15":                 {frame(0x8f, "a")},
+		"a fragment of nothing":     {frame(0x80, "a")},
+		"a message inside":          {frame(0x01, "a"), frame(0x81, "b")},
+		"a binary one inside":       {frame(0x01, "a"), frame(0x02, "b")},
+		"a ping in fragments":       {frame(0x09, "a")},
+		"a ping of 126":             {frame(0x89, strings.Repeat("x", 126))},
+		"a close of 126":            {frame(0x88, "\x03\xe8"+strings.Repeat("x", 124))},
+		"a length of 16 bits":       {longLength},
+		"a length of 64 bits":       {longerLength},
+		"a length beyond 63 bits":   {negative},
+		"half a close code":         {frame(0x88, "\x03")},
+		"close code 999":            {frame(0x88, "\x03\xe7")},
+		"close code 1004":           {frame(0x88, "\x03\xec")},
+		"close code 1005":           {frame(0x88, "\x03\xed")},
+		"close code 1006":           {frame(0x88, "\x03\xee")},
+		"close code 1015":           {frame(0x88, "\x03\xf7")},
+		"close code 2999":           {frame(0x88, "\x0b\xb7")},
+		"close code 5000":           {frame(0x88, "\x13\x88")},
+		"a close reason not UTF-8":  {frame(0x88, "\x03\xe8\xff")},
+		"violation after a message": {frame(0x81, "a"), unmasked},
+	} {
+		var r wsframe.Reader
+		src := bytes.NewReader(bytes.Join(frames, nil))
+		var bad *wsframe.Error
+		for {
+			_, err := r.Next(limit)
+			if errors.As(err, &bad) {
+				break
+			}
+			if errors.Is(err, wsframe.ErrNeedMore) {
+				_, err = r.Fill(src)
+				require.NoError(t, err, name)
+			}
+		}
+		want := wsframe.ProtocolError
+		if name == "a close reason not UTF-8" {
+			want = wsframe.InvalidData
+		}
+		require.Equal(t, want, bad.Code, name)
+		_, again := r.Next(limit)
+		require.Equal(t, error(bad), again, "%s: it is repeated", name)
+	}
+}
+
+func TestTooBigIsSaidOnceAndPassedOver(t *testing.T) {
+	big := strings.Repeat("x", 100)
+	for name, frames := range map[string][][]byte{
+		"one frame":              {frame(0x81, big)},
+		"fragments":              {frame(0x01, "12345678"), frame(0x00, big), frame(0x80, big)},
+		"many fragments":         {frame(0x01, "12345678"), frame(0x00, "12"), frame(0x00, "3"), frame(0x80, "")},
+		"a ping in the middle":   {frame(0x01, big), frame(0x8a, ""), frame(0x80, big)},
+		"larger than any memory": {append([]byte{0x81, 0x80 | 127, 0x7f}, make([]byte, 11)...)},
+	} {
+		got := outcome(bytes.NewReader(bytes.Join(append(frames, frame(0x81, "next"), frame(0x81, "1234567890")), nil)), 10)
+		switch name {
+		case "a ping in the middle":
+			require.Equal(t, `too big; 10 "" 0; 1 "next" 0; 1 "1234567890" 0; and 0 bytes`, got)
+		case "larger than any memory":
+			require.Equal(t, `too big; and 0 bytes`, got)
+		default:
+			require.Equal(t, `too big; 1 "next" 0; 1 "1234567890" 0; and 0 bytes`, got, name)
+		}
+	}
+	require.Equal(t, `too big; and 0 bytes`, outcome(bytes.NewReader(frame(0x81, "a")), -1))
+}
+
+// TestSecretsAreOverwritten: a buffer that goes back holds nothing of what was
+// read, wherever in it that lay.
+func TestSecretsAreOverwritten(t *testing.T) {
+	var r wsframe.Reader
+	src := bytes.NewReader(append(frame(0x01, "sec"), frame(0x80, "ret")...))
+	_, err := r.Fill(src)
+	require.NoError(t, err)
+	m, err := r.Next(limit)
+	require.NoError(t, err)
+	require.Equal(t, "secret", string(m.Data))
+	whole := m.Data[:6:6]
+	r.Release()
+	require.Equal(t, make([]byte, 6), whole)
+}
+
+func TestWrittenFrames(t *testing.T) {
+	for _, n := range []int{0, 1, 125, 126, 127, 65535, 65536} {
+		b := wsframe.AppendHeader(nil, wsframe.Text, n)
+		require.LessOrEqual(t, len(b), wsframe.MaxHeader)
+		require.Equal(t, byte(0x81), b[0])
+		switch {
+		case n < 126:
+			require.Equal(t, []byte{byte(n)}, b[1:])
+		case n < 65536:
+			require.Equal(t, binary.BigEndian.AppendUint16([]byte{126}, uint16(n)), b[1:])
+		default:
+			require.Equal(t, binary.BigEndian.AppendUint64([]byte{127}, uint64(n)), b[1:])
+		}
+	}
+	require.Equal(t, []byte{0x88, 0}, wsframe.AppendClose(nil, wsframe.NoStatus, "not said"))
+	require.Equal(t, []byte("\x88\x05\x03\xe8bye"), wsframe.AppendClose(nil, 1000, "bye"))
+	require.Len(t, wsframe.AppendClose(nil, 1000, strings.Repeat("x", 200)), 2+125)
+}
+
+// FuzzReader: however the bytes are cut into reads, the same comes out, and no
+// message is over the limit. What is written as frames is read as it was.
+func FuzzReader(f *testing.F) {
+	f.Add([]byte("hello"), []byte{}, 10, uint8(1))
+	f.Add(bytes.Join([][]byte{frame(0x01, "ab"), frame(0x89, "p"), frame(0x80, "cd"), frame(0x88, "\x03\xe8")}, nil), []byte("<message/>"), 100, uint8(3))
+	f.Add(frame(0x82, strings.Repeat("x", 300)), []byte("x"), 200, uint8(0))
+	f.Fuzz(func(t *testing.T, raw, text []byte, limit int, cut uint8) {
+		limit = min(max(limit, 0), 1<<16)
+		whole := outcome(bytes.NewReader(raw), limit)
+		require.Equal(t, whole, outcome(iotest.OneByteReader(bytes.NewReader(raw)), limit))
+		require.Equal(t, whole, outcome(iotest.HalfReader(bytes.NewReader(raw)), limit))
+
+		n := min(int(cut), len(text))
+		frames := [][]byte{frame(0x01, string(text[:n])), frame(0x89, "ping"), frame(0x80, string(text[n:]))}
+		got := outcome(iotest.HalfReader(bytes.NewReader(bytes.Join(frames, nil))), len(text))
+		require.Equal(t, fmt.Sprintf("9 %q 0; 1 %q 0; and 0 bytes", "ping", text), got)
+	})
+}
+
+func BenchmarkReader(b *testing.B) {
+	one := frame(0x81, strings.Repeat("x", 540))
+	stream := bytes.Repeat(one, 16)
+	var r wsframe.Reader
+	src := bytes.NewReader(stream)
+	b.SetBytes(int64(len(one)))
+	b.ReportAllocs()
+	for b.Loop() {
+		for {
+			if _, err := r.Next(limit); err == nil {
+				break
+			}
+			r.Release()
+			if src.Len() == 0 {
+				src.Reset(stream)
+			}
+			if _, err := r.Fill(src); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
