@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -14,9 +15,13 @@ import (
 const (
 	partFlood = "flood"
 	partTrips = "trips"
+	partLogin = "login"
+	partIdle  = "idle"
 )
 
-var allParts = []string{partFlood, partTrips}
+var allParts = []string{partFlood, partTrips, partLogin, partIdle}
+
+const partTalk = partFlood + " and " + partTrips // in one login
 
 // warm is how long a measurement runs before it counts.
 const warm = time.Second
@@ -55,7 +60,7 @@ func relay(ctx context.Context, o options) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	fmt.Fprintf(os.Stderr, "\r%-70s\r", "")
+	progress("")
 	return results.report(os.Stdout, o, before)
 }
 
@@ -76,13 +81,50 @@ func (r *rig) measure(ctx context.Context, o options, to results) error {
 	for run := range o.runs {
 		for i := range ways {
 			way := ways[(i+run)%len(ways)]
-			fmt.Fprintf(os.Stderr, "\r%s, run %d of %d, %-40s", r.name, run+1, o.runs, way)
-			if err := r.talk(ctx, o, way, run == o.runs-1, to); err != nil {
-				return fmt.Errorf("%s: %w", way, err)
+			last := run == o.runs-1
+			for _, part := range o.parts(way, run) {
+				progress("%s, run %d of %d, %s: %s", r.name, run+1, o.runs, way, part)
+				if err := r.part(ctx, o, part, way, last, to); err != nil {
+					return fmt.Errorf("%s, %s: %w", way, part, err)
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// parts is what is measured of a way in this run.
+func (o options) parts(way string, run int) []string {
+	// The talkers of both ways of ours are other people; who logs in and does
+	// nothing is the same.
+	twice := way == wayGateway && slices.Contains(o.ways(), wayHidden)
+	parts := []string{}
+	if o.measures(partFlood) || o.measures(partTrips) {
+		parts = append(parts, partTalk)
+	}
+	if o.measures(partLogin) && !twice && way != wayNginx {
+		parts = append(parts, partLogin)
+	}
+	if o.measures(partIdle) && !twice && (isOurs(way) || run < memoryRuns) {
+		parts = append(parts, partIdle)
+	}
+	return parts
+}
+
+func (r *rig) part(ctx context.Context, o options, part, way string, last bool, to results) error {
+	switch part {
+	case partLogin:
+		return r.logins(ctx, o, way, to)
+	case partIdle:
+		return r.crowd(ctx, o, way, last, to)
+	default:
+		return r.talk(ctx, o, way, last, to)
+	}
+}
+
+// progress says what goes on, on a line that the next one takes the place of.
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "\r%-70s\r", fmt.Sprintf(format, args...))
 }
 
 // talk measures what pairs who talk come to on a way.

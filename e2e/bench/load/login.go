@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -125,6 +124,16 @@ func (s *Stream) isBound(b []byte) error {
 	return s.flush()
 }
 
+// Rest does nothing but answer the servers, for a time.
+func (l *Loop) Rest(ctx context.Context, d time.Duration) error {
+	deadline := time.Now().Add(d)
+	over := false
+	return l.run(ctx, func(now time.Time) time.Time {
+		over = !now.Before(deadline)
+		return deadline
+	}, func() bool { return over })
+}
+
 // Logins is how logins went.
 type Logins struct {
 	Streams []*Stream
@@ -173,7 +182,6 @@ func (l *Loop) Login(ctx context.Context, w Way, accounts []Account, rate float6
 
 // End closes the streams in order and returns when the server has done the same.
 func (l *Loop) End(ctx context.Context, streams []*Stream) error {
-	var failed error
 	for _, s := range streams {
 		if s.step == stepClosed {
 			continue
@@ -192,10 +200,8 @@ func (l *Loop) End(ctx context.Context, streams []*Stream) error {
 	// Not every server closes what a client has ended; nobody waits for long.
 	deadline := time.Now().Add(3 * time.Second)
 	late := false
-	failed = l.run(ctx, func(now time.Time) time.Time {
-		if late = !now.Before(deadline); late {
-			return time.Time{}
-		}
+	err := l.run(ctx, func(now time.Time) time.Time {
+		late = !now.Before(deadline)
 		return deadline
 	}, func() bool { return late || !anyOpen(streams) })
 	for _, s := range streams {
@@ -203,7 +209,7 @@ func (l *Loop) End(ctx context.Context, streams []*Stream) error {
 			s.cut()
 		}
 	}
-	return errors.Join(failed)
+	return err
 }
 
 func anyOpen(streams []*Stream) bool {

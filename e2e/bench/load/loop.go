@@ -21,6 +21,7 @@ type Loop struct {
 	err          error
 
 	tick func(now time.Time) (next time.Time) // called when the timer is due, and at the start of a run
+	next time.Time                            // when it is
 	done func() bool
 }
 
@@ -83,7 +84,7 @@ func (l *Loop) after(d time.Duration) error {
 // happens for the patience. tick is called at once and then whenever the time
 // has come that it asked for; a zero time is never.
 func (l *Loop) run(ctx context.Context, tick func(now time.Time) time.Time, done func() bool) error {
-	l.tick, l.done, l.err = tick, done, nil
+	l.tick, l.next, l.done, l.err = tick, time.Time{}, done, nil
 	if err := l.due(); err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (l *Loop) run(ctx context.Context, tick func(now time.Time) time.Time, done
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		if quiet += wait; n > 0 {
+		if quiet += wait; n > 0 || time.Now().Before(l.next) {
 			quiet = 0
 		}
 		if quiet > patience {
@@ -133,12 +134,10 @@ func (l *Loop) due() error {
 	if l.tick == nil {
 		return nil
 	}
-	now := time.Now()
-	next := l.tick(now)
-	if next.IsZero() {
+	if l.next = l.tick(time.Now()); l.next.IsZero() {
 		return nil
 	}
-	return l.after(time.Until(next))
+	return l.after(time.Until(l.next))
 }
 
 // fail ends the run with the first error.

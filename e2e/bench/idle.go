@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/e2e/bench/load"
+)
+
+// loginRate is how many people log in within a second.
+const loginRate = 300
+
+// memoryRuns is how often the memory of ways that are not ours is measured at
+// most: it is there for comparison, and takes long.
+const memoryRuns = 3
+
+// crowd measures what streams cost that do nothing: the memory, and what they
+// do to those who talk. Everything starts anew for it, so that no earlier
+// measurement is in the memory.
+func (r *rig) crowd(ctx context.Context, o options, way string, last bool, to results) error {
+	if err := r.restart(ctx); err != nil {
+		return err
+	}
+	l, err := load.New()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	// Whatever only the first streams need is there before.
+	first, err := l.Login(ctx, r.ways[way], r.talkers(way, 10), 0)
+	if err != nil {
+		return err
+	}
+	if err := l.End(ctx, first.Streams); err != nil {
+		return err
+	}
+	if err := l.Rest(ctx, o.settle/2); err != nil {
+		return err
+	}
+	m := r.meter(way)
+	server, front := rss(m.server), rss(m.front)
+	idle, err := l.Login(ctx, r.ways[way], r.people.idle[:o.idle], 0)
+	if err != nil {
+		return err
+	}
+	if err := l.Rest(ctx, o.settle); err != nil {
+		return err
+	}
+	m = r.meter(way)
+	perStream := func(before, after int) float64 { return float64(after-before) / float64(o.idle) / 1024 }
+	to.add(r.name, way, "idle server KiB", perStream(server, rss(m.server)))
+	to.add(r.name, way, "idle front KiB", perStream(front, rss(m.front)))
+	if !isOurs(way) {
+		return l.End(ctx, idle.Streams)
+	}
+	if last && o.profile != "" {
+		for what, file := range map[string]string{"heap": o.profile, "goroutine": o.profile + ".goroutines"} {
+			if err := fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/%s", r.pprof, what), file); err != nil {
+				return err
+			}
+		}
+	}
+	return r.beside(ctx, o, l, way, idle.Streams, to)
+}
+
+// beside measures round trips with the idle streams there and with them gone.
+func (r *rig) beside(ctx context.Context, o options, l *load.Loop, way string, idle []*load.Stream, to results) error {
+	talkers, err := l.Login(ctx, r.ways[way], r.talkers(way, o.pairs), 0)
+	if err != nil {
+		return err
+	}
+	for _, what := range []string{"beside idle", "alone"} {
+		took, err := l.RoundTrips(ctx, talkers.Streams, load.Trips{Rate: rates[0], Warm: warm, Length: 2 * o.length()})
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		to.addTimes(r.name, way, what, took)
+		if what == "alone" {
+			break
+		}
+		if err := l.End(ctx, idle); err != nil {
+			return err
+		}
+		if err := l.Rest(ctx, o.settle/2); err != nil {
+			return err
+		}
+	}
+	return l.End(ctx, talkers.Streams)
+}
+
+// logins measures people who log in at a steady rate, whether or not the
+// earlier ones are through. They are hidden, where there is a choice: that is how
+// everybody begins, and what takes most.
+func (r *rig) logins(ctx context.Context, o options, way string, to results) error {
+	l, err := load.New()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	count := min(int(loginRate*(o.length()+warm)/time.Second), len(r.people.idle))
+	m := r.meter(way)
+	if err := m.mark(); err != nil {
+		return err
+	}
+	got, err := l.Login(ctx, r.ways[way], r.people.idle[:count], loginRate)
+	if err != nil {
+		return err
+	}
+	if err := m.mark(); err != nil {
+		return err
+	}
+	used, err := m.used()
+	if err != nil {
+		return err
+	}
+	to.add(r.name, way, "login front ms", used.front.Seconds()*1e3/float64(count))
+	to.add(r.name, way, "login server ms", used.server.Seconds()*1e3/float64(count))
+	to.addTimes(r.name, way, "login", got.Took)
+	return l.End(ctx, got.Streams)
+}
+
+func isOurs(way string) bool { return way == wayGateway || way == wayHidden }
