@@ -30,6 +30,25 @@ type target struct {
 	full   bool // has a resource
 }
 
+// address is one that has been parsed, which costs more than all else about a message. People write several to the same.
+type address struct {
+	written      string
+	bare, domain string // normalised
+	local, full  bool   // has a localpart, a resource
+	valid        bool
+}
+
+func readAddress(written string) address {
+	a := address{written: strings.Clone(written)}
+	j, err := jid.Parse(a.written)
+	if err != nil {
+		return a
+	}
+	a.bare, a.domain, a.valid = strings.Clone(j.Bare().String()), strings.Clone(j.Domainpart()), true
+	a.local, a.full = j.Localpart() != "", j.Resourcepart() != ""
+	return a
+}
+
 // own reports whether the target is the account or its server.
 func (t target) own() bool { return t.class <= toServer }
 
@@ -39,22 +58,25 @@ func (s *Stream) target(e *framing.Element) target {
 	if !ok {
 		return target{class: toAccount, bare: s.state.Bare}
 	}
-	j, err := jid.Parse(to)
-	if err != nil {
+	if to != s.last.written {
+		s.last = readAddress(to)
+	}
+	j := &s.last
+	if !j.valid {
 		return target{class: toNobody}
 	}
-	t := target{bare: strings.Clone(j.Bare().String()), domain: strings.Clone(j.Domainpart()), full: j.Resourcepart() != ""}
+	t := target{bare: j.bare, domain: j.domain, full: j.full}
 	_, joined := s.state.Directed[t.bare]
 	switch {
 	case t.bare == s.state.Bare && t.full:
 		t.class = toSelf
 	case t.bare == s.state.Bare:
 		t.class = toAccount
-	case j.Localpart() == "" && t.domain == s.state.Domain:
+	case !j.local && t.domain == s.state.Domain:
 		t.class = toServer
 	case joined && s.state.Directed[t.bare] == room:
 		t.class = toRoom
-	case j.Localpart() == "":
+	case !j.local:
 		t.class = toService
 	case t.full:
 		t.class = toClient

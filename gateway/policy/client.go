@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/trunkline-chat/trunkline/gateway/framing"
+import (
+	"sync"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+)
 
 // ask is one element of the client under judgement.
 type ask struct {
@@ -10,6 +14,14 @@ type ask struct {
 	typ    string // type attribute
 	typed  bool   // there is one
 	hidden bool
+}
+
+var asks = sync.Pool{New: func() any { return new(ask) }}
+
+// forget gives a back.
+func (a *ask) forget() {
+	*a = ask{}
+	asks.Put(a)
 }
 
 // rule is one row: the first whose when holds decides. Then may note what it lets pass.
@@ -35,7 +47,9 @@ func (s *Stream) FromClient(e *framing.Element) Verdict {
 	if !e.IsStanza() {
 		return s.nonza(e)
 	}
-	a := &ask{Stream: s, e: e, hidden: s.hidden(), to: s.target(e)}
+	a := asks.Get().(*ask)
+	defer a.forget()
+	*a = ask{Stream: s, e: e, hidden: s.hidden(), to: s.target(e)}
 	a.typ, a.typed = e.Lookup("type")
 	if s.phase < running {
 		return s.beforeBind(a)

@@ -73,6 +73,7 @@ type Stream struct {
 	bound *framing.Element // a copy of the bind result that waits for the list
 	bind  string           // id of the client's bind request
 	arm   arming
+	last  address // that a stanza of the client went to
 }
 
 // phase is how far the stream has come.
