@@ -49,8 +49,8 @@ func (r *rig) crowd(ctx context.Context, o options, way string, last bool, to re
 	}
 	m = r.meter(way)
 	perStream := func(before, after int) float64 { return float64(after-before) / float64(o.idle) / 1024 }
-	to.add(r.name, way, "idle server KiB", perStream(server, rss(m.server)))
-	to.add(r.name, way, "idle front KiB", perStream(front, rss(m.front)))
+	to.add(r.name, way, figIdleAt, perStream(server, rss(m.server)))
+	to.add(r.name, way, figIdle, perStream(front, rss(m.front)))
 	if !isOurs(way) {
 		return l.End(ctx, idle.Streams)
 	}
@@ -70,13 +70,13 @@ func (r *rig) beside(ctx context.Context, o options, l *load.Loop, way string, i
 	if err != nil {
 		return err
 	}
-	for _, what := range []string{"beside idle", "alone"} {
+	for _, what := range []string{figBeside, figAlone} {
 		took, err := l.RoundTrips(ctx, talkers.Streams, load.Trips{Rate: rates[0], Warm: warm, Length: 2 * o.length()})
 		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		to.addTimes(r.name, way, what, took)
-		if what == "alone" {
+		if what == figAlone {
 			break
 		}
 		if err := l.End(ctx, idle); err != nil {
@@ -114,9 +114,9 @@ func (r *rig) logins(ctx context.Context, o options, way string, to results) err
 	if err != nil {
 		return err
 	}
-	to.add(r.name, way, "login front ms", used.front.Seconds()*1e3/float64(count))
-	to.add(r.name, way, "login server ms", used.server.Seconds()*1e3/float64(count))
-	to.addTimes(r.name, way, "login", got.Took)
+	to.add(r.name, way, figLoginCPU, used.front.Seconds()*1e3/float64(count))
+	to.add(r.name, way, figLoginAt, used.server.Seconds()*1e3/float64(count))
+	to.addTimes(r.name, way, figLogin, got.Took)
 	return l.End(ctx, got.Streams)
 }
 

@@ -13,6 +13,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -43,7 +44,7 @@ func parse(args []string) (o options, parts []string, err error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.IntVar(&o.runs, "runs", 5, "how often each is measured")
 	f.StringVar(&o.binary, "trunkline", "bin/trunkline", "relay: the trunkline binary")
-	f.StringVar(&o.servers, "server", "ejabberd,prosody", "relay: the servers")
+	f.StringVar(&o.servers, "server", strings.Join(allServers, ","), "relay: the servers")
 	f.StringVar(&o.only, "only", strings.Join(allWays, ","), "relay: the ways to the server")
 	f.StringVar(&o.what, "what", strings.Join(allParts, ","), "relay: what is measured")
 	f.Float64Var(&o.seconds, "seconds", 4, "relay: length of each measurement")
@@ -71,7 +72,7 @@ func (o options) check() error {
 	for _, list := range []struct {
 		name, given string
 		known       []string
-	}{{"-only", o.only, allWays}, {"-what", o.what, allParts}, {"-server", o.servers, []string{"ejabberd", "prosody"}}} {
+	}{{"-only", o.only, allWays}, {"-what", o.what, allParts}, {"-server", o.servers, allServers}} {
 		for _, word := range strings.Split(list.given, ",") {
 			if !slices.Contains(list.known, word) {
 				return fmt.Errorf("%s: there is no %q, only %s", list.name, word, strings.Join(list.known, ", "))
@@ -84,6 +85,7 @@ func (o options) check() error {
 	return nil
 }
 
+func (o options) serverNames() []string     { return inOrder(allServers, o.servers) }
 func (o options) ways() []string            { return inOrder(allWays, o.only) }
 func (o options) measures(what string) bool { return slices.Contains(strings.Split(o.what, ","), what) }
 func (o options) length() time.Duration     { return time.Duration(o.seconds * float64(time.Second)) }
@@ -119,11 +121,12 @@ func bench(ctx context.Context, o options, parts []string) error {
 	case part == "passwords":
 		return passwords(ctx, o)
 	case part == "":
-		if err := relay(ctx, o); err != nil {
-			return err
+		first := relay(ctx, o)
+		if err := ctx.Err(); err != nil {
+			return errors.Join(first, err)
 		}
 		fmt.Println()
-		return passwords(ctx, o)
+		return errors.Join(first, passwords(ctx, o))
 	}
 	return fmt.Errorf("there is no %q, only relay and passwords", part)
 }

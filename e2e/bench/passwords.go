@@ -87,7 +87,7 @@ var figures = []figure{
 // passwords runs the benchmarks in turn, and prints the median of each figure.
 func passwords(ctx context.Context, o options) error {
 	values := map[string][]float64{} // by benchmark and metric
-	before := load1()
+	before := loadAverage()
 	for run := range o.runs {
 		for _, b := range benchmarks {
 			fmt.Fprintf(os.Stderr, "\rrun %d of %d, %-30s", run+1, o.runs, b.name)
@@ -103,7 +103,7 @@ func passwords(ctx context.Context, o options) error {
 	fmt.Fprintf(os.Stderr, "\r%-50s\r", "")
 	fmt.Printf("Passwords: medians of %d runs, %s\n", o.runs, machine())
 	if before != "" {
-		fmt.Printf("Load average at the start %s, at the end %s: what else ran took its part.\n", before, load1())
+		fmt.Printf("Load average at the start %s, at the end %s: what else ran took its part.\n", before, loadAverage())
 	}
 	fmt.Printf("\n%-40s %12s  %-21s %-13s\n", "", "median", "lowest – highest", "target")
 	missed := 0
@@ -161,8 +161,8 @@ func (b benchmark) run(ctx context.Context, programs string) (map[string]float64
 	return metrics, nil
 }
 
-// load1 is the machine's load average over the last minute, "" if it does not say.
-func load1() string {
+// loadAverage is the machine's load average over the last minute, "" if it does not say.
+func loadAverage() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return ""

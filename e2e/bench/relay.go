@@ -47,9 +47,9 @@ func relay(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	before := load1()
+	before := loadAverage()
 	results := results{}
-	for _, name := range inOrder([]string{"ejabberd", "prosody"}, o.servers) {
+	for _, name := range o.serverNames() {
 		r, err := newRig(ctx, o, name, dir, s, p)
 		if err != nil {
 			return err
@@ -172,9 +172,9 @@ func (r *rig) flood(ctx context.Context, o options, l *load.Loop, way string, st
 		return err
 	}
 	n := float64(got.Messages)
-	to.add(r.name, way, "msg/s", n/got.Took.Seconds())
+	to.add(r.name, way, figRate, n/got.Took.Seconds())
 	for what, d := range map[string]time.Duration{
-		"server": used.server, "front": used.front, "cpu": used.server + used.front, "generator": used.own,
+		figServer: used.server, figFront: used.front, figTotal: used.server + used.front, figGenerator: used.own,
 	} {
 		to.add(r.name, way, what, d.Seconds()/n*1e6)
 	}
@@ -191,7 +191,7 @@ func (r *rig) trips(ctx context.Context, o options, l *load.Loop, way string, st
 	if err != nil {
 		return err
 	}
-	to.addTimes(r.name, way, fmt.Sprintf("%.0f/s", rate), took)
-	to.add(r.name, way, fmt.Sprintf("%.0f/s front", rate), used.front.Seconds()/float64(len(took))*1e6)
+	to.addTimes(r.name, way, tripName(rate), took)
+	to.add(r.name, way, figTripCPU+" "+tripName(rate), used.front.Seconds()/float64(len(took))*1e6)
 	return nil
 }

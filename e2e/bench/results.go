@@ -2,13 +2,35 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"time"
 )
 
-// results are the samples of each figure, by server, way and name.
+// results are the samples of each figure, by server, way and name, one of each run.
 type results map[[3]string][]float64
+
+// The names of the figures. Those of times have quantiles beside them.
+const (
+	figRate      = "messages"      // of the flood, in a second
+	figServer    = "server"        // processor seconds per million messages
+	figFront     = "front"         // … of what stands before it
+	figTotal     = "total"         // … both
+	figGenerator = "generator"     // … our own
+	figIdle      = "idle"          // KiB of a stream before the server
+	figIdleAt    = "idle at"       // … at the server
+	figBeside    = "beside idle"   // round trips, ms
+	figAlone     = "alone"         // … the same without the idle streams
+	figLogin     = "login"         // until bound, ms
+	figLoginCPU  = "login cpu"     // processor ms of what stands before the server
+	figLoginAt   = "login cpu at"  // … of the server
+	figTripCPU   = "round trip at" // processor µs of what stands before the server; with a rate
+)
+
+// quantiles are what is kept of times.
+var quantiles = []int{50, 90, 99}
+
+func tripName(rate float64) string       { return fmt.Sprintf("%.0f/s", rate) }
+func quantile(what string, q int) string { return fmt.Sprintf("%s p%d", what, q) }
 
 func (r results) add(server, way, what string, value float64) {
 	key := [3]string{server, way, what}
@@ -18,43 +40,26 @@ func (r results) add(server, way, what string, value float64) {
 // addTimes adds quantiles of times, in milliseconds.
 func (r results) addTimes(server, way, what string, took []time.Duration) {
 	slices.Sort(took)
-	for _, q := range []int{50, 90, 99} {
-		r.add(server, way, fmt.Sprintf("%s p%d", what, q), float64(took[len(took)*q/100])/float64(time.Millisecond))
+	for _, q := range quantiles {
+		r.add(server, way, quantile(what, q), float64(took[len(took)*q/100])/float64(time.Millisecond))
 	}
 }
 
-// median is the figure's, and whether it was measured.
-func (r results) median(server, way, what string) (float64, bool) {
-	list := r[[3]string{server, way, what}]
-	if len(list) == 0 {
-		return 0, false
+// list are the samples of a figure in the order of the runs.
+func (r results) list(server, way, what string) []float64 { return r[[3]string{server, way, what}] }
+
+// each combines two figures run by run; nil if one was not measured in each.
+func (r results) each(server string, a, b [2]string, f func(a, b float64) float64) []float64 {
+	x, y := r.list(server, a[0], a[1]), r.list(server, b[0], b[1])
+	if len(x) != len(y) {
+		return nil
 	}
-	return median(list), true
+	list := make([]float64, len(x))
+	for i := range x {
+		list[i] = f(x[i], y[i])
+	}
+	return list
 }
 
-func (r results) report(w io.Writer, o options, before string) error {
-	fmt.Fprintf(w, "medians of %d, %s, load %s – %s\n", o.runs, machine(), before, load1())
-	for _, server := range inOrder([]string{"ejabberd", "prosody"}, o.servers) {
-		names := map[string]bool{}
-		for k := range r {
-			if k[0] == server {
-				names[k[2]] = true
-			}
-		}
-		for _, way := range o.ways() {
-			fmt.Fprintf(w, "%s %s:", server, way)
-			for _, n := range slices.Sorted(func(yield func(string) bool) {
-				for n := range names {
-					if !yield(n) {
-						return
-					}
-				}
-			}) {
-				v, _ := r.median(server, way, n)
-				fmt.Fprintf(w, "  %s %.2f", n, v)
-			}
-			fmt.Fprintln(w)
-		}
-	}
-	return nil
-}
+func divided(a, b float64) float64 { return a / b }
+func minus(a, b float64) float64   { return a - b }

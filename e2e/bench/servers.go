@@ -12,6 +12,13 @@ import (
 	"github.com/trunkline-chat/trunkline/internal/integration"
 )
 
+const (
+	serverEjabberd = "ejabberd"
+	serverProsody  = "prosody"
+)
+
+var allServers = []string{serverEjabberd, serverProsody}
+
 // xmppServer is a server of the integration tests.
 type xmppServer interface {
 	Start(ctx context.Context) error
@@ -90,13 +97,13 @@ func launch(ctx context.Context, name, dir string, users map[string]string) (xmp
 		return nil, err
 	}
 	switch name {
-	case "ejabberd":
+	case serverEjabberd:
 		s, err := integration.LaunchEjabberd(ctx, dir, integration.EjabberdConfig{Domain: domain, Users: users, Config: ejabberdFile})
 		if err != nil {
 			return nil, err
 		}
 		return s, nil
-	case "prosody":
+	case serverProsody:
 		s, err := integration.Launch(ctx, dir, integration.ProsodyConfig{
 			Domain: domain, Users: users, WebSocket: true,
 			Whole: func(dir string, _, webPort int, lead string) (string, error) {
