@@ -5,14 +5,43 @@ import (
 	"unicode/utf8"
 )
 
-// plain marks the bytes that are a character of XML by themselves: ASCII without the controls XML forbids (XML 1.0 §2.2).
-var plain = func() (t [256]bool) {
-	for b := 0x20; b < 0x80; b++ {
-		t[b] = true
+// class says what a byte can be in a frame.
+var class = func() (t [256]uint8) {
+	for b := range 256 {
+		switch c := byte(b); {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_':
+			t[b] = nameStart | nameByte | plainByte
+		case c >= '0' && c <= '9', c == '-', c == '.':
+			t[b] = nameByte | plainByte
+		case c == '\t', c == '\n', c == '\r':
+			t[b] = spaceByte | plainByte
+		case c == ' ':
+			t[b] = spaceByte | plainByte
+		case c > ' ' && c < 0x80:
+			t[b] = plainByte
+		}
 	}
-	t['\t'], t['\n'], t['\r'] = true, true, true
 	return t
 }()
+
+// nameStart and nameByte are the NCName productions cut down to ASCII (Namespaces in XML §3). plainByte is a character of XML
+// by itself: ASCII without the controls XML forbids (XML 1.0 §2.2).
+const (
+	nameStart uint8 = 1 << iota
+	nameByte
+	spaceByte
+	plainByte
+)
+
+func isSpace(b byte) bool { return class[b]&spaceByte != 0 }
+
+// skipSpace returns the first position from i on that is no white space.
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && isSpace(b[i]) {
+		i++
+	}
+	return i
+}
 
 // isChar reports whether r is in XML's Char production (XML 1.0 §2.2).
 func isChar(r rune) bool {
@@ -21,9 +50,9 @@ func isChar(r rune) bool {
 }
 
 // checkChars finds the first byte of s that is not UTF-8, or the first character that XML does not know.
-func checkChars(s string) error {
+func checkChars(s string) *Error {
 	for i := 0; i < len(s); {
-		if plain[s[i]] {
+		if class[s[i]]&plainByte != 0 {
 			i++
 			continue
 		}
@@ -39,23 +68,55 @@ func checkChars(s string) error {
 	return nil
 }
 
-func isSpace(b byte) bool { return b == ' ' || b == '\n' || b == '\t' || b == '\r' }
-
-// isNameStart and isNameByte are the NCName productions cut down to ASCII (Namespaces in XML §3); trusted lets every
-// other character pass.
-func isNameStart(b byte, trusted bool) bool {
-	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_' || trusted && b >= 0x80
+// nameRanges are the characters beyond ASCII that a name may hold, first and last; those with first set may begin one
+// (XML 1.0, fifth edition, §2.3).
+var nameRanges = []struct {
+	from, to rune
+	first    bool
+}{
+	{0xB7, 0xB7, false}, {0xC0, 0xD6, true}, {0xD8, 0xF6, true}, {0xF8, 0x2FF, true}, {0x300, 0x36F, false}, {0x370, 0x37D, true},
+	{0x37F, 0x1FFF, true}, {0x200C, 0x200D, true}, {0x203F, 0x2040, false}, {0x2070, 0x218F, true}, {0x2C00, 0x2FEF, true},
+	{0x3001, 0xD7FF, true}, {0xF900, 0xFDCF, true}, {0xFDF0, 0xFFFD, true}, {0x10000, 0xEFFFF, true},
 }
 
-func isNameByte(b byte, trusted bool) bool {
-	return isNameStart(b, trusted) || b >= '0' && b <= '9' || b == '-' || b == '.'
+// endOfName returns where the NCName that goes on at i ends. first says that it begins there.
+func endOfName(s string, i int, first bool) int {
+	for i < len(s) {
+		r, n := rune(s[i]), 1
+		if r >= 0x80 {
+			r, n = utf8.DecodeRuneInString(s[i:])
+		}
+		if !inName(r, n, first) {
+			return i
+		}
+		i, first = i+n, false
+	}
+	return i
+}
+
+// inName reports whether r, of n bytes, can stand in a name, at its beginning if first.
+func inName(r rune, n int, first bool) bool {
+	switch {
+	case r < 0x80 && first:
+		return class[r]&nameStart != 0
+	case r < 0x80:
+		return class[r]&nameByte != 0
+	case r == utf8.RuneError && n == 1:
+		return false
+	}
+	for _, c := range nameRanges {
+		if r >= c.from && r <= c.to {
+			return c.first || !first
+		}
+	}
+	return false
 }
 
 // maxReference is the longest reference that is read, from '&' to ';': &#x10FFFF; and some leading zeros.
 const maxReference = 16
 
 // reference reads the reference at the start of s, which begins with '&'. It returns what it stands for and its length.
-func reference(s string, offset int) (r rune, n int, err error) {
+func reference(s string, offset int) (r rune, n int, err *Error) {
 	n = strings.IndexByte(s[:min(len(s), maxReference)], ';') + 1
 	if n < 3 {
 		return 0, 0, fail(NotWellFormed, offset, "an ampersand that begins no reference")
@@ -75,7 +136,7 @@ func reference(s string, offset int) (r rune, n int, err error) {
 	}
 	if name[0] != '#' {
 		for i := range len(name) {
-			if !isNameByte(name[i], true) {
+			if class[name[i]]&nameByte == 0 && name[i] < 0x80 {
 				return 0, 0, fail(NotWellFormed, offset, "an ampersand that begins no reference")
 			}
 		}
@@ -114,26 +175,6 @@ func number(digits string) (r rune, ok bool) {
 		}
 	}
 	return r, true
-}
-
-// checkText checks character data between two tags: references, and no "]]>" (XML 1.0 §2.4).
-func checkText(s string, offset int) error {
-	for i := 0; ; {
-		j := strings.IndexByte(s[i:], '&')
-		if j < 0 {
-			break
-		}
-		i += j
-		_, n, err := reference(s[i:], offset+i)
-		if err != nil {
-			return err
-		}
-		i += n
-	}
-	if i := strings.Index(s, "]]>"); i >= 0 {
-		return fail(NotWellFormed, offset+i, "the end of a CDATA section that never began")
-	}
-	return nil
 }
 
 // appendDecoded adds character data or an attribute value to dst with its references resolved and its line ends

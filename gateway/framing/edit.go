@@ -15,7 +15,7 @@ type Edit struct {
 // Rewrite returns e's bytes with the edits made, in new memory. The elements must be descendants of e that do not overlap,
 // and the bytes well-formed where they come to stand. Elements outside e are left alone.
 func (e *Element) Rewrite(edits ...Edit) []byte {
-	slices.SortFunc(edits, func(a, b Edit) int { return a.Element.start - b.Element.start })
+	slices.SortFunc(edits, func(a, b Edit) int { return int(a.Element.start - b.Element.start) })
 	src := e.root.Raw
 	size := len(e.Raw)
 	for _, d := range edits {

@@ -10,7 +10,8 @@ import (
 var cloneLimits = Limits{MaxBytes: math.MaxInt, MaxDepth: math.MaxInt, MaxAttrs: math.MaxInt, MaxElements: math.MaxInt, TreeDepth: math.MaxInt, Trusted: true}
 
 // Element is one XML element and, as far as Limits.TreeDepth reaches, what is in it. It must not be changed.
-// Its strings share memory with one copy of the frame: clone what outlives the frame.
+// How long it lives is for what returned it to say: ParseFrame's for as long as it is held, that of a Parser or Splitter until
+// the next one. Its strings are windows on one memory: clone (strings.Clone, bytes.Clone, Clone) what outlives it.
 type Element struct {
 	// Raw is exactly this element, from '<' to '>'. For the element that ParseFrame or Splitter returned it is complete
 	// in itself: every prefix is declared in it. For those below it is a part of that, and may rest on declarations outside.
@@ -23,12 +24,11 @@ type Element struct {
 
 	root        *Element
 	first, next *Element
-	last        *Element // while parsing
-	start, end  int      // in root.Raw
-	open, shut  int      // end of the start tag, start of the end tag, in root.Raw; equal to end in an empty-element tag
+	start, end  int32 // in root.Raw
+	open, shut  int32 // end of the start tag, start of the end tag, in root.Raw; equal to end in an empty-element tag
 }
 
-// Clone returns a copy of the frame that e is the root of, in memory of its own and with its whole tree.
+// Clone returns a copy of e, which is the root of its frame, in memory of its own and with the whole tree.
 func (e *Element) Clone() *Element {
 	c, err := ParseFrame(bytes.Clone(e.Raw), cloneLimits)
 	if err != nil {
@@ -100,37 +100,4 @@ func (e *Element) First() *Element { return e.first }
 func (e *Element) IsStanza() bool {
 	return e.Name.Space == NSClient &&
 		(e.Name.Local == "message" || e.Name.Local == "presence" || e.Name.Local == "iq")
-}
-
-// adopt hangs c behind the other children. Only while parsing.
-func (e *Element) adopt(c *Element) {
-	if e.last == nil {
-		e.first = c
-	} else {
-		e.last.next = c
-	}
-	e.last = c
-}
-
-// close notes where the element ends. e is nil below the tree.
-func (e *Element) close(shut, end int) {
-	if e != nil {
-		e.shut, e.end = shut, end
-	}
-}
-
-// setRaw gives the root its bytes; everything behind the root's name has moved by shift.
-func (e *Element) setRaw(raw []byte, shift int) {
-	e.Raw = raw
-	e.open, e.shut, e.end = e.open+shift, e.shut+shift, e.end+shift
-	e.placeChildren(raw, shift)
-}
-
-// placeChildren goes no deeper than Limits.TreeDepth.
-func (e *Element) placeChildren(raw []byte, shift int) {
-	for c := e.first; c != nil; c = c.next {
-		c.start, c.open, c.shut, c.end = c.start+shift, c.open+shift, c.shut+shift, c.end+shift
-		c.Raw = raw[c.start:c.end:c.end]
-		c.placeChildren(raw, shift)
-	}
 }

@@ -1,6 +1,7 @@
 package framing
 
-// Limits bound what one frame or element may cost. A zero field means the default of the same name in ClientLimits.
+// Limits bound what one frame or element may cost. A zero field means the default of the same name in ClientLimits. More than
+// 1 GiB is never read.
 type Limits struct {
 	MaxBytes    int // length of one frame or element in bytes
 	MaxDepth    int // nesting; the element itself has depth 1
@@ -8,8 +9,8 @@ type Limits struct {
 	MaxElements int // elements in one frame or element
 	TreeDepth   int // levels of the tree that are kept in Element, the element itself being 1; deeper ones are only checked
 
-	// Trusted says that the bytes come from an XMPP server, which has parsed them itself: names may then hold characters
-	// beyond ASCII, and repeated attributes are not looked for. The restrictions of RFC 6120 §11.1 hold all the same.
+	// Trusted says that the bytes come from an XMPP server, which has parsed them itself: names may then hold the characters
+	// beyond ASCII that XML allows in them.
 	Trusted bool
 }
 
@@ -33,5 +34,6 @@ func (l Limits) orDefaults() Limits {
 	fill(&l.MaxAttrs, ClientLimits.MaxAttrs)
 	fill(&l.MaxElements, ClientLimits.MaxElements)
 	fill(&l.TreeDepth, ClientLimits.TreeDepth)
+	l.MaxBytes = min(l.MaxBytes, 1<<30)
 	return l
 }

@@ -1,239 +1,236 @@
 package framing
 
-import (
-	"strings"
-	"sync"
-)
+import "bytes"
 
-// ParseFrame reads one browser frame: exactly one element that declares every namespace it uses (RFC 7395 §3.3.3).
-// White space after the element is allowed and left out of Raw; nothing may stand before it. Raw shares memory with b.
-// The error is always an *Error.
-func ParseFrame(b []byte, l Limits) (*Element, error) {
-	l = l.orDefaults()
-	if len(b) > l.MaxBytes {
-		return nil, tooBig(l.MaxBytes)
-	}
-	p := parsers.Get().(*parser)
-	defer p.release()
-	p.begin(string(b), l, nil)
-	e, err := p.document()
-	if err != nil {
-		return nil, err
-	}
-	for i := p.pos; i < len(p.src); i++ {
-		if !isSpace(p.src[i]) {
-			return nil, fail(NotWellFormed, i, "more than one element in the frame")
-		}
-	}
-	e.setRaw(b[:p.pos:p.pos], 0)
-	return e, nil
+// core reads one element in one pass. Positions are indices into src; a negative one means that failure says why.
+// What it returns points into src and into tree, and nowhere else.
+type core struct {
+	src    []byte
+	str    string // src again, for windows on it
+	limits *Limits
+	tree   tree
+
+	failure Error // its close code is not filled in
+	count   int   // elements so far
+	deepest int
+	levels  []level
+	scope   scope
+	tag     tagState
 }
-
-// binding is a namespace declaration in scope.
-type binding struct{ prefix, uri string }
 
 // level is an element whose end tag has not come yet.
 type level struct {
-	name     string   // as written, for its end tag
-	bindings int      // how many were in scope outside it
-	element  *Element // nil below Limits.TreeDepth
+	element    *Element // nil below Limits.TreeDepth
+	last       *Element // its last child so far
+	start, end int32    // its name as written, for its end tag
+	bindings   int32    // how many were in scope outside it
+	standard   int32    // which of them was the default namespace
 }
 
-// rawAttr is an attribute as written, with its value decoded.
-type rawAttr struct {
-	prefix, local, value string
-	offset               int
+// begin gets ready to read src. The tree of the frame before is over.
+func (p *core) begin(src []byte, l *Limits, inherited []binding) {
+	p.src, p.str, p.limits = src, window(src), l
+	p.count, p.deepest = 0, 0
+	p.levels = p.levels[:0]
+	p.tree.reset()
+	p.scope.begin(inherited)
 }
 
-// parser reads one element. Its slices are reused; what it returns never points into them.
-type parser struct {
-	src       string
-	limits    Limits
-	pos       int
-	elements  int
-	depth     int // greatest so far
-	inherited int // the first bindings come from the stream header
-	used      []bool
-	bindings  []binding
-	levels    []level
-	attrs     []rawAttr
-	spare     []Element // memory for elements to come
-	spareAttr []Attr
+// element reads from the '<' at the beginning of src and returns where the element ends.
+func (p *core) element() (e *Element, end int) {
+	if len(p.src) == 0 || p.src[0] != '<' {
+		return nil, p.fail(NotWellFormed, 0, "a frame begins with an element")
+	}
+	i := p.startTag(0)
+	for i >= 0 && len(p.levels) > 0 {
+		i = p.content(i)
+	}
+	if i < 0 {
+		return nil, i
+	}
+	e = p.tree.root()
+	e.Depth = p.deepest
+	return e, i
 }
 
-var parsers = sync.Pool{New: func() any { return new(parser) }}
-
-func (p *parser) begin(src string, l Limits, inherited []binding) {
-	p.src, p.limits, p.pos, p.elements, p.depth = src, l, 0, 0, 0
-	p.inherited = len(inherited)
-	p.bindings = append(p.bindings[:0], inherited...)
-	p.used = p.used[:0]
-	for range inherited {
-		p.used = append(p.used, false)
+// content reads the text at i up to the next markup, and that.
+func (p *core) content(i int) int {
+	if i < len(p.src) && p.src[i] != '<' {
+		i = p.text(i)
 	}
-	p.levels, p.attrs = p.levels[:0], p.attrs[:0]
-}
-
-// release gives the parser back without holding on to the frame.
-func (p *parser) release() {
-	clear(p.bindings[:cap(p.bindings)])
-	clear(p.levels[:cap(p.levels)])
-	clear(p.attrs[:cap(p.attrs)])
-	p.src, p.spare, p.spareAttr = "", nil, nil
-	const keep = 1 << 10
-	if cap(p.levels) > keep || cap(p.bindings) > keep || cap(p.attrs) > keep {
-		return
+	if i < 0 {
+		return i
 	}
-	parsers.Put(p)
-}
-
-// document reads from the '<' of the root to the '>' that ends it.
-func (p *parser) document() (*Element, error) {
-	if err := checkChars(p.src); err != nil {
-		return nil, err
+	if i+1 >= len(p.src) {
+		return p.fail(NotWellFormed, i, "the element does not end")
 	}
-	if p.src == "" || p.src[0] != '<' {
-		return nil, fail(NotWellFormed, 0, "a frame begins with an element")
-	}
-	root, err := p.startTag()
-	for err == nil && len(p.levels) > 0 {
-		err = p.content()
-	}
-	if err != nil {
-		return nil, err
-	}
-	root.Depth = p.depth
-	return root, nil
-}
-
-// content reads the text up to the next markup, and that.
-func (p *parser) content() error {
-	rest := p.src[p.pos:]
-	n := strings.IndexByte(rest, '<')
-	if n < 0 {
-		return p.wrong("the element does not end")
-	}
-	if err := checkText(rest[:n], p.pos); err != nil {
-		return err
-	}
-	p.pos += n
-	rest = rest[n:]
-	switch {
-	case strings.HasPrefix(rest, "</"):
-		return p.endTag()
-	case strings.HasPrefix(rest, cdataStart):
-		end := strings.Index(rest, "]]>")
-		if end < 0 {
-			return p.wrong("a CDATA section that does not end")
+	switch p.src[i+1] {
+	case '/':
+		return p.endTag(i)
+	case '!':
+		if bytes.HasPrefix(p.src[i:], []byte(cdataStart)) {
+			return p.cdata(i)
 		}
-		p.pos += end + len("]]>")
-		return nil
 	}
-	_, err := p.startTag()
-	return err
+	return p.startTag(i)
+}
+
+// text checks the character data at i (XML 1.0 §2.4) and returns where the next '<' is.
+func (p *core) text(i int) int {
+	src := p.src
+	for start := i; ; {
+		i = stopInText(src, i)
+		if i >= len(src) {
+			return p.fail(NotWellFormed, i, "the element does not end")
+		}
+		switch c := src[i]; {
+		case c == '<':
+			return i
+		case c == '&':
+			i = p.reference(i)
+		case c == '>':
+			if i-start >= 2 && src[i-1] == ']' && src[i-2] == ']' {
+				return p.fail(NotWellFormed, i, "the end of a CDATA section that never began")
+			}
+			i++
+		case isSpace(c):
+			i++
+		default:
+			i = p.characters(i)
+		}
+		if i < 0 {
+			return i
+		}
+	}
 }
 
 const cdataStart = "<![CDATA["
 
-// startTag reads a start tag or an empty-element tag at p.pos, which is at a '<'.
-func (p *parser) startTag() (*Element, error) {
-	start := p.pos
-	if len(p.src) > start+1 && (p.src[start+1] == '!' || p.src[start+1] == '?') {
-		return nil, fail(RestrictedXML, start, "a declaration, document type, comment or processing instruction")
+// cdata reads the CDATA section at i (XML 1.0 §2.7).
+func (p *core) cdata(i int) int {
+	start := i + len(cdataStart)
+	n := bytes.Index(p.src[start:], []byte("]]>"))
+	if n < 0 {
+		return p.fail(NotWellFormed, i, "a CDATA section that does not end")
 	}
-	if p.elements++; p.elements > p.limits.MaxElements {
-		return nil, fail(PolicyViolation, start, "too many elements")
+	if err := checkChars(p.str[start : start+n]); err != nil {
+		return p.fail(err.Condition, start+err.Offset, err.Text)
+	}
+	return start + n + len("]]>")
+}
+
+// startTag reads the start tag or empty-element tag at i, which is at a '<'.
+func (p *core) startTag(i int) int {
+	if i+1 < len(p.src) && (p.src[i+1] == '!' || p.src[i+1] == '?') {
+		return p.fail(RestrictedXML, i, "a declaration, document type, comment or processing instruction")
+	}
+	if p.count++; p.count > p.limits.MaxElements {
+		return p.fail(PolicyViolation, i, "too many elements")
 	}
 	if len(p.levels) >= p.limits.MaxDepth {
-		return nil, fail(PolicyViolation, start, "elements nested too deeply")
+		return p.fail(PolicyViolation, i, "elements nested too deeply")
 	}
-	p.pos++
-	prefix, local, err := p.name()
-	if err != nil {
-		return nil, err
+	end, colon := p.qname(i + 1)
+	if end < 0 {
+		return end
 	}
-	lv := level{name: p.src[start+1 : p.pos], bindings: len(p.bindings)}
-	empty, err := p.attributes()
-	if err != nil {
-		return nil, err
+	lv := level{start: int32(i + 1), end: int32(end), bindings: int32(len(p.scope.bindings)), standard: int32(p.scope.standard)}
+	next := p.attributes(end)
+	if next < 0 {
+		return next
 	}
-	space, err := p.resolve(prefix, start, true)
-	if err != nil {
-		return nil, err
-	}
-	if lv.element, err = p.keep(Name{space, local}, start); err != nil {
-		return nil, err
-	}
-	p.depth = max(p.depth, len(p.levels)+1)
-	if empty {
-		p.bindings = p.bindings[:lv.bindings]
-		lv.element.close(p.pos, p.pos)
+	name := Name{Local: p.str[i+1 : end]}
+	if colon == 0 {
+		name.Space = p.scope.standardSpace()
 	} else {
-		p.levels = append(p.levels, lv)
+		var ok bool
+		if name.Space, ok = p.scope.resolve(p.str[i+1 : colon]); !ok {
+			return p.undeclared(i)
+		}
+		name.Local = p.str[colon+1 : end]
 	}
-	return lv.element, nil
+	if !p.resolveAttrs(i) {
+		return -1
+	}
+	p.keep(&lv, name, i, next)
+	return next
 }
 
-// endTag reads the end tag at p.pos, which must belong to the innermost level.
-func (p *parser) endTag() error {
-	start := p.pos
-	top := p.levels[len(p.levels)-1]
-	p.pos += len("</")
-	if !strings.HasPrefix(p.src[p.pos:], top.name) {
-		return p.wrong("an end tag that belongs to no start tag")
+// endTag reads the end tag at i, which must belong to the innermost level.
+func (p *core) endTag(i int) int {
+	top := &p.levels[len(p.levels)-1]
+	name := p.str[top.start:top.end]
+	end := i + len("</") + len(name)
+	if end >= len(p.src) || p.str[i+len("</"):end] != name {
+		return p.fail(NotWellFormed, i, "an end tag that belongs to no start tag")
 	}
-	p.pos += len(top.name)
-	p.space()
-	if p.pos >= len(p.src) || p.src[p.pos] != '>' {
-		return p.wrong("an end tag that belongs to no start tag")
-	}
-	p.pos++
-	top.element.close(start, p.pos)
-	p.bindings = p.bindings[:top.bindings]
-	p.levels = p.levels[:len(p.levels)-1]
-	return nil
-}
-
-// keep makes the Element of the tag just read, hangs it into its parent, and gives it its attributes. It returns nil
-// where the tree ends; the attributes have been resolved and checked all the same.
-func (p *parser) keep(name Name, start int) (*Element, error) {
-	var e *Element
-	if len(p.levels) < p.limits.TreeDepth {
-		e = p.newElement()
-		e.Name, e.start, e.open = name, start, p.pos
-		e.root = e
-		if len(p.levels) > 0 {
-			parent := p.levels[len(p.levels)-1].element
-			e.root = parent.root
-			parent.adopt(e)
+	if p.src[end] != '>' {
+		if end = skipSpace(p.src, end); end >= len(p.src) || p.src[end] != '>' {
+			return p.fail(NotWellFormed, end, "an end tag that belongs to no start tag")
 		}
 	}
-	attrs, err := p.resolveAttrs(e != nil)
-	if err != nil {
-		return nil, err
+	end++
+	if e := top.element; e != nil {
+		e.shut, e.end = int32(i), int32(end)
+		e.Raw = p.src[e.start:end:end]
 	}
-	if e != nil {
-		e.Attrs = attrs
-	}
-	return e, nil
+	p.scope.leave(int(top.bindings), int(top.standard))
+	p.levels = p.levels[:len(p.levels)-1]
+	return end
 }
 
-// newElement takes an Element from a block, so that a stanza costs a few allocations rather than one for each element.
-func (p *parser) newElement() *Element {
-	if len(p.spare) == 0 {
-		p.spare = make([]Element, min(4+p.elements/2, 256))
+// keep makes the Element of the tag from start to open, hangs it into its parent, and goes into it unless it is empty.
+// Where the tree ends it makes none.
+func (p *core) keep(lv *level, name Name, start, open int) {
+	depth := len(p.levels)
+	p.deepest = max(p.deepest, depth+1)
+	empty := p.src[open-2] == '/' // behind a value stands its quote
+	if depth < p.limits.TreeDepth {
+		e := p.tree.elements.take()
+		*e = Element{Name: name, Attrs: p.tree.takeAttrs(p.tag.first), root: e, start: int32(start), open: int32(open)}
+		if empty {
+			e.shut, e.end = int32(open), int32(open)
+			e.Raw = p.src[start:open:open]
+		}
+		if depth > 0 {
+			p.levels[depth-1].adopt(e)
+			e.root = p.levels[0].element
+		}
+		lv.element = e
+	} else {
+		p.tree.attrs = p.tree.attrs[:p.tag.first]
 	}
-	e := &p.spare[0]
-	p.spare = p.spare[1:]
-	return e
+	if empty {
+		p.scope.leave(int(lv.bindings), int(lv.standard))
+	} else {
+		p.levels = append(p.levels, *lv)
+	}
 }
 
-func (p *parser) space() (found bool) {
-	for p.pos < len(p.src) && isSpace(p.src[p.pos]) {
-		p.pos++
-		found = true
+// adopt hangs c behind the other children.
+func (lv *level) adopt(c *Element) {
+	if lv.last == nil {
+		lv.element.first = c
+	} else {
+		lv.last.next = c
 	}
-	return found
+	lv.last = c
 }
 
-func (p *parser) wrong(text string) error { return fail(NotWellFormed, p.pos, text) }
+// fail notes what is wrong. It returns no position.
+func (p *core) fail(c Condition, offset int, text string) int {
+	p.failure.Condition, p.failure.Offset, p.failure.Text = c, offset, text
+	return -1
+}
+
+func (p *core) undeclared(offset int) int {
+	return p.fail(BadNamespacePrefix, offset, "a prefix that is not declared")
+}
+
+// err is the error of a frame that could not be read. Bytes that are no characters count before all else, wherever they are.
+func (p *core) err() *Error {
+	if err := checkChars(p.str); err != nil {
+		return err
+	}
+	return fail(p.failure.Condition, p.failure.Offset, p.failure.Text)
+}

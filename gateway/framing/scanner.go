@@ -2,15 +2,16 @@ package framing
 
 import (
 	"bytes"
-	"slices"
+	"sync"
 )
 
 // scanner finds where the items of a stream end, keeping its place between reads. Depth counts open elements, the stream
 // itself being 1.
 type scanner struct {
 	buf      []byte
-	start    int // of the item under way
-	pos      int // next byte to look at
+	block    *[blockSize]byte // what buf is in, nil if it had to grow
+	start    int              // of the item under way
+	pos      int              // next byte to look at
 	state    state
 	quote    byte
 	depth    int
@@ -38,38 +39,85 @@ type progress struct {
 
 var hungry = progress{more: true}
 
+// blockSize is how much a stream buffers as a rule, and what one read can take.
+const blockSize = 16 << 10
+
+// blocks are buffers of streams that are not idle.
+var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
+
 func (s *scanner) feed(p []byte) {
-	s.compact()
+	s.compact(len(p))
 	s.buf = append(s.buf, p...)
 }
 
-// room returns at least min bytes of memory behind the buffer; took says how many of them have been filled.
-func (s *scanner) room(min int) []byte {
-	s.compact()
-	s.buf = slices.Grow(s.buf, min)
+// room returns memory behind the buffer for a read; took says how many bytes of it have been filled.
+func (s *scanner) room() []byte {
+	const least = 4 << 10
+	s.compact(least)
 	return s.buf[len(s.buf):cap(s.buf)]
 }
 
 func (s *scanner) took(n int) { s.buf = s.buf[:len(s.buf)+n] }
 
-// release lets go of memory that holds nothing.
-func (s *scanner) release() {
-	if s.start == len(s.buf) {
-		s.buf, s.pos, s.start = nil, 0, 0
+// compact sees to it that n bytes have room: in what is free, in what becomes free by moving the rest to the front, or in
+// twice the memory.
+func (s *scanner) compact(n int) {
+	switch {
+	case s.start == len(s.buf):
+		s.pos, s.start, s.buf = s.pos-s.start, 0, s.buf[:0]
+		if s.block == nil { // none yet, or one that had to grow
+			s.block = blocks.Get().(*[blockSize]byte)
+			s.buf = s.block[:0]
+		}
+	case cap(s.buf)-len(s.buf) < n && s.start > 0:
+		rest := copy(s.buf, s.buf[s.start:])
+		s.buf, s.pos, s.start = s.buf[:rest], s.pos-s.start, 0
+	}
+	if cap(s.buf)-len(s.buf) < n {
+		s.grow(n)
 	}
 }
 
-// compact moves what is left to the front of the buffer.
-func (s *scanner) compact() {
-	if s.start > 0 && (s.start == len(s.buf) || s.start >= cap(s.buf)/2) {
-		n := copy(s.buf, s.buf[s.start:])
-		s.buf, s.pos, s.start = s.buf[:n], s.pos-s.start, 0
-		const keep = 1 << 16
-		if n == 0 && cap(s.buf) > keep {
-			s.buf = nil
-		}
+// grow leaves the block, if it was one, for memory of the stream's own.
+func (s *scanner) grow(n int) {
+	s.buf = append(make([]byte, 0, max(2*cap(s.buf), len(s.buf)-s.start+n)), s.buf[s.start:]...)
+	s.pos, s.start = s.pos-s.start, 0
+	s.giveBack()
+}
+
+func (s *scanner) giveBack() {
+	if s.block != nil {
+		blocks.Put(s.block)
+		s.block = nil
 	}
 }
+
+// release lets go of memory that holds nothing.
+func (s *scanner) release() {
+	if s.start == len(s.buf) {
+		s.buf, s.pos, s.start = nil, s.pos-s.start, 0
+		s.giveBack()
+	}
+}
+
+// between returns what is there of the next item when the one before it has ended in a stream, and at most limit bytes of it.
+func (s *scanner) between(limit int) []byte {
+	if s.depth != 1 || s.state != inText || s.pos != s.start {
+		return nil
+	}
+	s.pos = skipSpace(s.buf, s.pos)
+	s.start = s.pos
+	return s.buf[s.start:min(len(s.buf), s.start+limit)]
+}
+
+// skip passes over an item of n bytes that is at pos.
+func (s *scanner) skip(n int) {
+	s.pos += n
+	s.start = s.pos
+}
+
+// poison overwrites what has been taken out: see poisoning.
+func (s *scanner) poison() { poisonBytes(s.buf[:s.start]) }
 
 // restart forgets the stream, not the bytes.
 func (s *scanner) restart() {

@@ -10,7 +10,7 @@ type Header struct {
 	To, From, ID, Version, Lang string
 }
 
-// headerOf collects the attributes; clone, because they outlive the frame.
+// headerOf collects the attributes, which outlive the frame.
 func headerOf(e *Element) Header {
 	return Header{
 		To:      strings.Clone(e.To()),
@@ -121,7 +121,7 @@ func appendEscaped(dst []byte, s string) []byte {
 			i++
 			continue
 		}
-		if plain[b] {
+		if class[b]&plainByte != 0 {
 			dst = append(dst, b)
 			i++
 			continue

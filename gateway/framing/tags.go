@@ -1,185 +1,209 @@
 package framing
 
-import "strings"
-
-// name reads a qualified name at p.pos (Namespaces in XML §4).
-func (p *parser) name() (prefix, local string, err error) {
-	first, err := p.ncName()
-	if err != nil || p.pos >= len(p.src) || p.src[p.pos] != ':' {
-		return "", first, err
-	}
-	p.pos++
-	second, err := p.ncName()
-	return first, second, err
+// tagState is what is known of the start tag under way.
+type tagState struct {
+	first    int    // its first attribute in tree.attrs; until resolveAttrs their Space is the prefix
+	prefixed bool   // an attribute has a prefix
+	seen     uint64 // a bit for each local name; which one says little
+	twice    bool   // two may be the same
 }
 
-func (p *parser) ncName() (string, error) {
-	start := p.pos
-	if start >= len(p.src) || !isNameStart(p.src[start], p.limits.Trusted) {
-		return "", p.wrong("not the name of an element or attribute")
+// qname reads the qualified name at i (Namespaces in XML §4): where it ends, and where its colon is, 0 without one.
+func (p *core) qname(i int) (end, colon int) {
+	end = p.ncName(i)
+	if end > 0 && end < len(p.src) && p.src[end] == ':' {
+		colon = end
+		end = p.ncName(end + 1)
 	}
-	for p.pos < len(p.src) && isNameByte(p.src[p.pos], p.limits.Trusted) {
-		p.pos++
-	}
-	return p.src[start:p.pos], nil
+	return end, colon
 }
 
-// attributes reads up to the end of the tag, takes the namespace declarations into scope, and leaves the rest in p.attrs.
-func (p *parser) attributes() (empty bool, err error) {
-	p.attrs = p.attrs[:0]
-	outside := len(p.bindings)
+func (p *core) ncName(i int) int {
+	src := p.src
+	if i >= len(src) || class[src[i]]&nameStart == 0 {
+		return p.wideName(i)
+	}
+	for i++; i < len(src) && class[src[i]]&nameByte != 0; i++ {
+	}
+	if i < len(src) && src[i] >= 0x80 {
+		return p.wideName(i)
+	}
+	return i
+}
+
+// wideName goes on with a name at a character beyond ASCII, which may be its first.
+func (p *core) wideName(i int) int {
+	if p.limits.Trusted {
+		first := i == 0 || class[p.src[i-1]]&nameByte == 0
+		if end := endOfName(p.str, i, first); end > i {
+			return end
+		}
+	}
+	return p.fail(NotWellFormed, i, "not the name of an element or attribute")
+}
+
+// attributes reads from behind the tag's name to behind its '>', takes the namespace declarations into scope, and leaves the
+// rest in tree.attrs.
+func (p *core) attributes(i int) int {
+	src := p.src
+	p.tag = tagState{first: len(p.tree.attrs)}
+	outside := len(p.scope.bindings)
 	for n := 0; ; n++ {
-		spaced := p.space()
-		switch rest := p.src[p.pos:]; {
-		case strings.HasPrefix(rest, ">"):
-			p.pos++
-			return false, nil
-		case strings.HasPrefix(rest, "/>"):
-			p.pos += 2
-			return true, nil
-		case !spaced:
-			return false, p.wrong("a tag that does not end")
-		case n >= p.limits.MaxAttrs:
-			return false, fail(PolicyViolation, p.pos, "too many attributes")
+		if i < len(src) && src[i] == '>' {
+			return i + 1
 		}
-		a, err := p.attribute()
-		if err != nil {
-			return false, err
-		}
+		j := skipSpace(src, i)
 		switch {
-		case a.prefix == "" && a.local == "xmlns":
-			err = p.bind("", a, outside)
-		case a.prefix == "xmlns":
-			err = p.bind(a.local, a, outside)
+		case j >= len(src):
+			return p.fail(NotWellFormed, j, "a tag that does not end")
+		case src[j] == '>':
+			return j + 1
+		case src[j] == '/' && j+1 < len(src) && src[j+1] == '>':
+			return j + 2
+		case j == i:
+			return p.fail(NotWellFormed, j, "a tag that does not end")
+		case n >= p.limits.MaxAttrs:
+			return p.fail(PolicyViolation, j, "too many attributes")
+		}
+		if i = p.attribute(j, outside); i < 0 {
+			return i
+		}
+	}
+}
+
+const xmlns = "xmlns"
+
+// attribute reads name='value' at i. The bindings from outside on are this tag's.
+func (p *core) attribute(i, outside int) int {
+	end, colon := p.qname(i)
+	if end < 0 {
+		return end
+	}
+	j := end
+	if j < len(p.src) && p.src[j] != '=' {
+		j = skipSpace(p.src, j)
+	}
+	if j >= len(p.src) || p.src[j] != '=' {
+		return p.fail(NotWellFormed, j, "an attribute without a value")
+	}
+	if j++; j < len(p.src) && isSpace(p.src[j]) {
+		j = skipSpace(p.src, j)
+	}
+	if j >= len(p.src) || p.src[j] != '\'' && p.src[j] != '"' {
+		return p.fail(NotWellFormed, j, "an attribute value without quotes")
+	}
+	value, next := p.value(j)
+	if next < 0 {
+		return next
+	}
+	switch name := p.str[i:end]; {
+	case name == xmlns:
+		return p.bind("", value, i, outside, next)
+	case colon == 0:
+		p.note(name, Attr{Name{Local: name}, value})
+	case name[:colon-i] == xmlns:
+		return p.bind(name[colon-i+1:], value, i, outside, next)
+	default:
+		p.tag.prefixed = true
+		local := name[colon-i+1:]
+		p.note(local, Attr{Name{Space: name[:colon-i], Local: local}, value})
+	}
+	return next
+}
+
+// note keeps an attribute, and marks the tag if its name may have come before.
+func (p *core) note(local string, a Attr) {
+	bit := uint64(1) << ((uint(local[0]) + 7*uint(local[len(local)-1]) + 13*uint(len(local))) & 63)
+	p.tag.twice = p.tag.twice || p.tag.seen&bit != 0
+	p.tag.seen |= bit
+	p.tree.attrs = append(p.tree.attrs, a)
+}
+
+// value checks and decodes the attribute value whose quote is at i. Mostly it is a window on the frame.
+func (p *core) value(i int) (value string, next int) {
+	src, quote, same := p.src, p.src[i], true
+	start := i + 1
+	for i = start; ; {
+		i = stopInValue(src, i, quote)
+		if i >= len(src) {
+			return "", p.fail(NotWellFormed, i, "an attribute value that does not end")
+		}
+		switch c := src[i]; {
+		case c == quote:
+			if same {
+				return p.str[start:i], i + 1
+			}
+			return p.tree.decode(p.str[start:i]), i + 1
+		case c == '<':
+			return "", p.fail(NotWellFormed, i, "a '<' in an attribute value")
+		case c == '&':
+			same = false
+			i = p.reference(i)
+		case isSpace(c):
+			same = same && c == ' '
+			i++
 		default:
-			p.attrs = append(p.attrs, a)
+			i = p.characters(i)
 		}
-		if err != nil {
-			return false, err
+		if i < 0 {
+			return "", i
 		}
 	}
 }
 
-// attribute reads name='value' and decodes the value.
-func (p *parser) attribute() (a rawAttr, err error) {
-	a.offset = p.pos
-	if a.prefix, a.local, err = p.name(); err != nil {
-		return a, err
-	}
-	p.space()
-	if p.pos >= len(p.src) || p.src[p.pos] != '=' {
-		return a, p.wrong("an attribute without a value")
-	}
-	p.pos++
-	p.space()
-	if p.pos >= len(p.src) || p.src[p.pos] != '\'' && p.src[p.pos] != '"' {
-		return a, p.wrong("an attribute value without quotes")
-	}
-	quote := p.src[p.pos]
-	p.pos++
-	n := strings.IndexByte(p.src[p.pos:], quote)
-	if n < 0 {
-		return a, p.wrong("an attribute value that does not end")
-	}
-	raw := p.src[p.pos : p.pos+n]
-	if a.value, err = attrValue(raw, p.pos); err != nil {
-		return a, err
-	}
-	p.pos += n + 1
-	return a, nil
-}
-
-// attrValue checks and decodes what stood between the quotes; mostly that is the value itself.
-func attrValue(raw string, offset int) (string, error) {
-	same := true
-	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '<':
-			return "", fail(NotWellFormed, offset+i, "a '<' in an attribute value")
-		case '&':
-			_, n, err := reference(raw[i:], offset+i)
-			if err != nil {
-				return "", err
-			}
-			i += n - 1
-			same = false
-		case '\n', '\t', '\r':
-			same = false
-		}
-	}
-	if same {
-		return raw, nil
-	}
-	return string(appendDecoded(make([]byte, 0, len(raw)), raw, true)), nil
-}
-
-// bind takes a namespace declaration into scope (Namespaces in XML §3, §5). The bindings from outside on are this tag's.
-func (p *parser) bind(prefix string, a rawAttr, outside int) error {
-	for _, b := range p.bindings[outside:] {
-		if b.prefix == prefix {
-			return fail(NotWellFormed, a.offset, "an attribute given twice")
-		}
-	}
+// bind takes a namespace declaration into scope (Namespaces in XML §3, §5).
+func (p *core) bind(prefix, uri string, offset, outside, next int) int {
 	switch {
-	case prefix == "xmlns", a.value == nsXMLNS, (prefix == "xml") != (a.value == NSXML):
-		return fail(BadNamespacePrefix, a.offset, "a reserved prefix or namespace")
-	case prefix != "" && a.value == "":
-		return fail(BadNamespacePrefix, a.offset, "a prefix without a namespace")
+	case p.scope.find(prefix) >= outside:
+		return p.fail(NotWellFormed, offset, "an attribute given twice")
+	case prefix == xmlns, uri == nsXMLNS, (prefix == "xml") != (uri == NSXML):
+		return p.fail(BadNamespacePrefix, offset, "a reserved prefix or namespace")
+	case prefix != "" && uri == "":
+		return p.fail(BadNamespacePrefix, offset, "a prefix without a namespace")
 	}
-	p.bindings = append(p.bindings, binding{prefix, a.value})
-	return nil
+	p.scope.bind(prefix, uri)
+	return next
 }
 
-// resolve finds the namespace of a prefix. An attribute without a prefix is in none.
-func (p *parser) resolve(prefix string, offset int, element bool) (string, error) {
-	if prefix == "" && !element {
-		return "", nil
-	}
-	for i := len(p.bindings) - 1; i >= 0; i-- {
-		if p.bindings[i].prefix == prefix {
-			if i < p.inherited {
-				p.used[i] = true
+// resolveAttrs gives the tag's attributes their namespaces and looks for repeated ones. The tag is at offset.
+func (p *core) resolveAttrs(offset int) bool {
+	attrs := p.tree.attrs[p.tag.first:]
+	if p.tag.prefixed {
+		for i := range attrs {
+			if attrs[i].Name.Space == "" {
+				continue
 			}
-			return p.bindings[i].uri, nil
+			space, ok := p.scope.resolve(attrs[i].Name.Space)
+			if !ok {
+				p.undeclared(offset)
+				return false
+			}
+			attrs[i].Name.Space = space
 		}
 	}
-	switch prefix {
-	case "":
-		return "", nil
-	case "xml":
-		return NSXML, nil
+	if p.tag.twice && repeated(attrs) {
+		p.fail(NotWellFormed, offset, "an attribute given twice")
+		return false
 	}
-	return "", fail(BadNamespacePrefix, offset, "a prefix that is not declared")
+	return true
 }
 
-// resolveAttrs resolves p.attrs and looks for repeated ones; keep says whether to return them.
-func (p *parser) resolveAttrs(keep bool) ([]Attr, error) {
-	n := len(p.attrs)
-	if n == 0 {
-		return nil, nil
-	}
-	if len(p.spareAttr) < n {
-		p.spareAttr = make([]Attr, max(n, 12))
-	}
-	attrs := p.spareAttr[:n:n]
-	for i, a := range p.attrs {
-		space, err := p.resolve(a.prefix, a.offset, false)
-		if err != nil {
-			return nil, err
+// repeated reports whether two attributes have the same name, without taking the square of many.
+func repeated(attrs []Attr) bool {
+	const few = 32
+	if len(attrs) > few {
+		names := make(map[Name]struct{}, len(attrs))
+		for i := range attrs {
+			names[attrs[i].Name] = struct{}{}
 		}
-		attrs[i] = Attr{Name{space, a.local}, a.value}
-		if p.limits.Trusted {
-			continue
-		}
+		return len(names) < len(attrs)
+	}
+	for i := range attrs {
 		for j := range i {
 			if attrs[j].Name == attrs[i].Name {
-				return nil, fail(NotWellFormed, a.offset, "an attribute given twice")
+				return true
 			}
 		}
 	}
-	if !keep {
-		return nil, nil
-	}
-	p.spareAttr = p.spareAttr[n:]
-	return attrs, nil
+	return false
 }

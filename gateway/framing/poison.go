@@ -1,0 +1,26 @@
+package framing
+
+// poisonByte is in no UTF-8 text, and what it stands in is no XML.
+const poisonByte = 0xFF
+
+// poison overwrites what the tree's memory holds, for the tests: see poisoning.
+func (t *tree) poison() {
+	const nonsense = "\xff poisoned: this element was over \xff"
+	bad := Attr{Name{nonsense, nonsense}, nonsense}
+	t.elements.each(func(e *Element) {
+		*e = Element{Raw: []byte(nonsense), Name: bad.Name, Attrs: []Attr{bad}, root: e, end: int32(len(nonsense))}
+	})
+	for i := range t.attrs {
+		t.attrs[i] = bad
+	}
+	poisonBytes(t.decoded)
+	poisonBytes(t.raw)
+	poisonBytes(t.frame)
+	t.decoded, t.raw = nil, nil // another poisoning must not miss who holds these
+}
+
+func poisonBytes(b []byte) {
+	for i := range b {
+		b[i] = poisonByte
+	}
+}
