@@ -46,7 +46,11 @@ type ending struct {
 	// silent ends the WebSocket without <close/>, so that the client may resume
 	// (RFC 7395 section 3.6).
 	silent bool
-	// drain delivers what the server still has to say before <close/>.
+	// theirs: it is the browser that closes, and so its part to begin the closing
+	// handshake (RFC 7395 section 3.6).
+	theirs bool
+	// drain delivers what the server still has to say before <close/>, and waits
+	// until its side is settled.
 	drain bool
 	// abrupt does not wait for the browser's <close/>.
 	abrupt bool
@@ -58,7 +62,7 @@ type ending struct {
 
 // The endings. A framing error adds its own, see endFraming.
 var (
-	endClient = ending{reason: "client_closed", code: websocket.StatusNormalClosure, drain: true, abrupt: true}
+	endClient = ending{reason: "client_closed", code: websocket.StatusNormalClosure, drain: true, theirs: true}
 	endGone   = ending{reason: "browser_gone", server: cut, silent: true}
 	endDead   = ending{reason: "browser_silent", server: cut, silent: true}
 	endSlow   = ending{reason: "slow_reader", server: cut, silent: true}
@@ -75,6 +79,8 @@ var (
 		code: websocket.StatusInternalError, text: "Something went wrong here."}
 	endHost = ending{reason: "host_unknown", condition: framing.HostUnknown,
 		code: websocket.StatusNormalClosure, text: "This domain is not served here."}
+	endHeader = ending{reason: "bad_header", condition: framing.InvalidNamespace,
+		code: websocket.StatusInvalidFramePayloadData, text: "Streams begin and end with <open/> and <close/> in " + framing.NSFraming + ".", abrupt: true}
 	endOpenAgain = ending{reason: "unexpected_open", condition: framing.BadFormat,
 		code: websocket.StatusInvalidFramePayloadData, text: "The stream is open already.", abrupt: true}
 	endNotOpen = ending{reason: "not_reopened", condition: framing.BadFormat,
@@ -98,7 +104,7 @@ var (
 	endConsent = ending{reason: "consent_changed", condition: framing.Reset,
 		code: websocket.StatusNormalClosure, text: "What you show has changed. Please connect again."}
 	endShutdown = ending{reason: "shutdown", condition: framing.SystemShutdown,
-		code: websocket.StatusGoingAway, server: cut, text: "The gateway is restarting."}
+		code: websocket.StatusGoingAway, server: cut, drain: true, text: "The gateway is restarting."}
 )
 
 // endFraming is the ending for a frame that is not one.

@@ -98,6 +98,8 @@ func (s *stream) fromBrowser(e *framing.Element) {
 		s.closedByBrowser()
 	case now == phaseNew || framing.IsOpen(e):
 		s.open(e, now)
+	case isForeignHeader(e):
+		s.finish(endHeader)
 	case now == phaseOpened:
 		s.login(e)
 	case now == phaseAuth:
@@ -109,6 +111,18 @@ func (s *stream) fromBrowser(e *framing.Element) {
 	default:
 		s.judgeClient(e)
 	}
+}
+
+// isForeignHeader tells what is meant to begin or end a stream but is not
+// qualified by the namespace for that (RFC 7395 section 3.3.2).
+func isForeignHeader(e *framing.Element) bool {
+	switch e.Name.Local {
+	case "open", "close":
+		return e.Name.Space != framing.NSFraming
+	case "stream":
+		return e.Name.Space == framing.NSStream
+	}
+	return false
 }
 
 // await keeps the browser's frames back until what came before them is

@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"io"
-	"strings"
 
 	"github.com/coder/websocket"
 
@@ -57,7 +56,7 @@ func (s *stream) fromServer(c *server, e *framing.Element) {
 	s.trace("from server", e)
 	switch {
 	case e.Is(framing.NSStream, "error"):
-		s.put(e.Raw)
+		s.put(streamError(e))
 		s.finish(endStreamError(e))
 		return
 	case e.Name.Space == nsSASL:
@@ -136,24 +135,6 @@ func (s *stream) stopClock(e *framing.Element) {
 	case s.policy.JID() != "" && !s.policy.Waiting():
 		s.clock.end(s.g.metrics, stepBind)
 	}
-}
-
-// endStreamError is the end after a stream error of the server, which the
-// browser has been given as it was.
-func endStreamError(e *framing.Element) ending {
-	end := endServer
-	end.reason = "server_error"
-	for c := range e.Children() {
-		if c.Name.Space == framing.NSStreams && c.Name.Local != "text" {
-			end.code = closeCode(framing.Condition(c.Name.Local))
-			end.detail = strings.Clone(c.Name.Local)
-			if c.Name.Local == string(framing.Conflict) {
-				end.server, end.elsewhere = cut, true
-			}
-			break
-		}
-	}
-	return end
 }
 
 func closeCode(c framing.Condition) websocket.StatusCode { return websocket.StatusCode(c.CloseCode()) }

@@ -107,21 +107,3 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.asleep.run(ctx, due)
 	return nil
 }
-
-// Shutdown refuses new streams, ends the live ones so that they can be resumed
-// later or elsewhere, and returns when they are gone or ctx has ended. It ends
-// no handler of the HTTP server.
-func (g *Gateway) Shutdown(ctx context.Context) error {
-	live := g.streams.drain()
-	for _, s := range live {
-		s.finish(endShutdown)
-	}
-	for _, s := range live {
-		select {
-		case <-s.done:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}

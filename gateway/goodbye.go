@@ -16,8 +16,13 @@ func (s *stream) goodbye(e ending) {
 	if c := s.server.Load(); c != nil {
 		c.end(how, farewell, s.g.limits.Goodbye)
 	}
-	s.browser.finish(last...)
-	s.settle(e)
+	if how == cut { // whoever is told to come back must find the state that it comes back to
+		s.settle(e)
+		s.browser.finish(last...)
+	} else {
+		s.browser.finish(last...)
+		s.settle(e)
+	}
 	s.resting.Do(func() { close(s.rested) })
 	s.endBrowser(e, s.g.limits.Goodbye)
 	s.logEnd(e)
@@ -53,7 +58,13 @@ func (s *stream) endBrowser(e ending, patience time.Duration) {
 	}
 	t := time.NewTimer(patience)
 	defer t.Stop()
-	if !e.silent && !e.abrupt {
+	switch {
+	case e.theirs:
+		select {
+		case <-b.left:
+		case <-t.C:
+		}
+	case !e.silent && !e.abrupt:
 		select {
 		case <-s.bye:
 		case <-b.left:

@@ -73,6 +73,10 @@ func (m *metrics) watch(reg prometheus.Registerer, g *Gateway) error {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "trunkline_gateway_" + name, Help: help}, value)
 	}
 	return register(reg,
+		gauge("queue_bytes", "Bytes that wait for browsers, in all.",
+			func() float64 { all, _ := g.pulse.queued(); return float64(all) }),
+		gauge("queue_max_bytes", "Bytes that wait for the slowest browser.",
+			func() float64 { _, most := g.pulse.queued(); return float64(most) }),
 		gauge("waiting_sessions", "Sessions that were cut and may be resumed.",
 			func() float64 { return float64(g.asleep.count()) }),
 	)

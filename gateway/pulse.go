@@ -46,6 +46,20 @@ func (p *pulse) of(slot int, list []*stream) []*stream {
 	return append(list, p.slots[slot]...)
 }
 
+// queued is how many bytes wait for the live streams' browsers, and for the
+// slowest of them.
+func (p *pulse) queued() (all, most int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, slot := range p.slots {
+		for _, s := range slot {
+			n := s.browser.queue.waits()
+			all, most = all+n, max(most, n)
+		}
+	}
+	return all, most
+}
+
 // run looks at each stream once in every turn until ctx ends.
 func (p *pulse) run(ctx context.Context, turn time.Duration) {
 	t := time.NewTicker(max(turn/pulseSlots, time.Millisecond))

@@ -106,6 +106,13 @@ func (q *queue) size() int {
 	return q.under + len(q.waiting.b)
 }
 
+// waits is how many bytes have not been written.
+func (q *queue) waits() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.size()
+}
+
 // isFull says that a flush is due.
 func (q *queue) isFull() bool {
 	q.mu.Lock()

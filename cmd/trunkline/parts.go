@@ -61,6 +61,7 @@ func (n *node) newGateway() (err error) {
 		Domain:         n.cfg.XMPP.Domain,
 		Upstream:       gateway.Upstream{Address: n.cfg.XMPP.Address, TLS: n.cfg.XMPP.TLS},
 		Origins:        append([]string{n.cfg.Server.PublicURL}, n.cfg.Server.ChatOrigins...),
+		SeeOtherURL:    n.cfg.Server.SeeOtherURL,
 		Credentials:    n.tokens,
 		Consents:       n,
 		Resumptions:    n.resume,

@@ -40,12 +40,10 @@ finished. Under systemd use Type=notify; contrib/systemd has a unit.
 // counts its bytes: namespaces, and the ids of a substitution.
 const stanzaRoom = 4096
 
-// Patience of the parts of a shutdown. Together they stay below the 10 s after
-// which container runtimes kill.
-const (
-	drainStreams  = 5 * time.Second
-	drainRequests = 2 * time.Second
-)
+// drainRequests is the patience with each listener's requests at a shutdown. With
+// the streams' own, server.drain_time, and two listeners it stays by default
+// below the 10 s after which container runtimes kill.
+const drainRequests = 2 * time.Second
 
 func runServe(c *call) int {
 	path, words, ok := c.configPath("serve", c.args)
@@ -169,7 +167,7 @@ func (n *node) serve(ctx context.Context, host systemd) error {
 	n.ready.Store(false)
 	// 2. Streams end with system-shutdown; panels come back by themselves. This
 	//    is first because the sockets outlive the listener they came through.
-	n.drain(ctx, drainStreams, "streams", n.gateway.Shutdown)
+	n.drain(ctx, n.cfg.Server.DrainTime.Std(), "streams", n.gateway.Shutdown)
 	// 3. The web side's own work: its event streams end with it, which would
 	//    keep the listener open otherwise. An import goes on after the restart.
 	endWeb()

@@ -5,7 +5,7 @@ import "errors"
 // Condition is a stream error condition of RFC 6120 §4.9.3, as its element name.
 type Condition string
 
-// The conditions that the gateway may send.
+// The conditions of RFC 6120.
 const (
 	BadFormat              Condition = "bad-format"
 	BadNamespacePrefix     Condition = "bad-namespace-prefix"
@@ -25,6 +25,7 @@ const (
 	Reset                  Condition = "reset"
 	ResourceConstraint     Condition = "resource-constraint"
 	RestrictedXML          Condition = "restricted-xml"
+	SeeOtherHost           Condition = "see-other-host"
 	SystemShutdown         Condition = "system-shutdown"
 	UndefinedCondition     Condition = "undefined-condition"
 	UnsupportedEncoding    Condition = "unsupported-encoding"
@@ -33,7 +34,7 @@ const (
 	UnsupportedVersion     Condition = "unsupported-version"
 )
 
-// WebSocket close codes (RFC 6455 §7.4.1) that follow a stream error.
+// WebSocket close codes (RFC 6455 §7.4.1 and its registry) that follow a stream error.
 const (
 	CloseNormal      = 1000
 	CloseGoingAway   = 1001
@@ -42,24 +43,46 @@ const (
 	ClosePolicy      = 1008
 	CloseTooBig      = 1009
 	CloseInternal    = 1011
+	CloseTryLater    = 1013
+	CloseBadGateway  = 1014
 )
 
-// closeCodes is the one table from stream error to close code. What is not listed is an orderly end.
+// closeCodes is the one table from stream error to close code, and lists every condition there is.
 var closeCodes = map[Condition]int{
-	BadFormat:             CloseInvalidData,
-	BadNamespacePrefix:    CloseInvalidData,
-	InvalidNamespace:      CloseInvalidData,
-	InvalidXML:            CloseInvalidData,
-	NotWellFormed:         CloseInvalidData,
-	RestrictedXML:         CloseInvalidData,
-	UnsupportedEncoding:   CloseInvalidData,
-	PolicyViolation:       ClosePolicy,
-	UnsupportedStanzaType: ClosePolicy,
-	InternalServerError:   CloseInternal,
-	SystemShutdown:        CloseGoingAway,
+	BadFormat:              CloseInvalidData,
+	BadNamespacePrefix:     CloseInvalidData,
+	Conflict:               CloseNormal,
+	ConnectionTimeout:      ClosePolicy,
+	HostGone:               CloseNormal,
+	HostUnknown:            CloseNormal,
+	ImproperAddressing:     ClosePolicy,
+	InternalServerError:    CloseInternal,
+	InvalidFrom:            ClosePolicy,
+	InvalidNamespace:       CloseInvalidData,
+	InvalidXML:             CloseInvalidData,
+	NotAuthorized:          ClosePolicy,
+	NotWellFormed:          CloseInvalidData,
+	PolicyViolation:        ClosePolicy,
+	RemoteConnectionFailed: CloseBadGateway,
+	Reset:                  CloseNormal,
+	ResourceConstraint:     CloseTryLater,
+	RestrictedXML:          CloseInvalidData,
+	SeeOtherHost:           CloseNormal,
+	SystemShutdown:         CloseGoingAway,
+	UndefinedCondition:     CloseNormal,
+	UnsupportedEncoding:    CloseInvalidData,
+	UnsupportedFeature:     ClosePolicy,
+	UnsupportedStanzaType:  ClosePolicy,
+	UnsupportedVersion:     CloseNormal,
 }
 
-// CloseCode returns the WebSocket close code that goes with c: CloseNormal unless the table says otherwise.
+// Known reports whether RFC 6120 §4.9.3 has the condition.
+func (c Condition) Known() bool {
+	_, ok := closeCodes[c]
+	return ok
+}
+
+// CloseCode returns the WebSocket close code that goes with c: CloseNormal for what no standard knows.
 func (c Condition) CloseCode() int {
 	if code, ok := closeCodes[c]; ok {
 		return code

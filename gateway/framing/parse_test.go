@@ -132,7 +132,8 @@ func TestCloseCodes(t *testing.T) {
 	for condition, code := range map[framing.Condition]int{
 		framing.NotWellFormed:   framing.CloseInvalidData,
 		framing.PolicyViolation: framing.ClosePolicy,
-		framing.NotAuthorized:   framing.CloseNormal,
+		framing.NotAuthorized:   framing.ClosePolicy,
+		framing.Reset:           framing.CloseNormal,
 		framing.SystemShutdown:  framing.CloseGoingAway,
 		"made-up":               framing.CloseNormal,
 	} {

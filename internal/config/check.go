@@ -47,6 +47,7 @@ func (r *reader) checkServer(c *Config) {
 	for i := range s.ChatOrigins {
 		r.origin("server.chat_origins", &s.ChatOrigins[i], "https://converse.example.org")
 	}
+	r.checkShutdown(s)
 	for _, p := range s.TrustedProxies {
 		if _, err := parsePrefix(p); err != nil {
 			r.mistake("server.trusted_proxies", fmt.Sprintf("has %q, which is neither an address nor a network", p), "write 192.0.2.1 or 192.0.2.0/24")

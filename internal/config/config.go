@@ -67,6 +67,9 @@ type Server struct {
 	InsecurePrivateListen bool     `toml:"insecure_private_listen" default:"false" doc:"Allow private_listen to be reached from other machines. Passwords then cross the network unencrypted unless you encrypt it yourself."`
 	ChatOrigins           []string `toml:"chat_origins" default:"[]" example:"['https://converse.example.org']" doc:"Further web origins whose pages may open a chat connection, such as that of a Converse.js page of yours. Pages of public_url always may; all others are refused."`
 	TrustedProxies        []string `toml:"trusted_proxies" default:"['127.0.0.1/32', '::1/128']" doc:"Addresses or networks of the reverse proxies whose X-Forwarded-For is believed."`
+
+	SeeOtherURL string   `toml:"see_other_url" default:"''" example:"'wss://chat2.example.org/xmpp-websocket'" doc:"Where clients are sent when this process is told to end (SIGTERM): the WebSocket address of another node. Empty: they are told that it is shut down and come back to the same address by themselves, which is right behind a load balancer."`
+	DrainTime   Duration `toml:"drain_time" default:"'5s'" doc:"How long streams have, at the most, to end in an orderly way when this process is told to end. Whatever stops it (systemd, a container runtime) must give it 5s more than that before it kills."`
 }
 
 // Mastodon is the section [mastodon].
