@@ -85,6 +85,7 @@ func (c *server) flushNow() { _ = c.out.flush() }
 func (c *server) end(how serverEnd, last []byte, patience time.Duration) {
 	defer c.close()
 	if how == cut {
+		c.hangUp(patience)
 		return
 	}
 	c.out.hurry(patience) // a write that hangs must not hold up the end

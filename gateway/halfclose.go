@@ -1,0 +1,36 @@
+package gateway
+
+import (
+	"net"
+	"time"
+)
+
+// hangUp ends a connection without a word, and gives the server time to notice:
+// until it has read all that was sent and closed its side, or patience is over.
+// A server that hears of a resumption while it still reads the old connection
+// takes what it reads after that for nobody's: ejabberd answers it, but has not
+// counted it, so that the client sends it again, and loses what comes in for the
+// client in that moment.
+func (c *server) hangUp(patience time.Duration) {
+	if closeWrite(c.conn) != nil {
+		return
+	}
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-c.done:
+	case <-t.C:
+	}
+}
+
+// closeWrite sends a TCP FIN, beneath TLS if there is TLS: to the server that is
+// a connection which broke, as it is meant to be.
+func closeWrite(conn net.Conn) error {
+	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		return closeWrite(t.NetConn())
+	}
+	if t, ok := conn.(interface{ CloseWrite() error }); ok {
+		return t.CloseWrite()
+	}
+	return net.ErrClosed
+}
