@@ -12,7 +12,8 @@ import (
 // counted it, so that the client sends it again, and loses what comes in for the
 // client in that moment.
 func (c *server) hangUp(patience time.Duration) {
-	if closeWrite(c.conn) != nil {
+	c.leaving.Store(true)
+	if closeWrite(c.sock.Conn) != nil {
 		return
 	}
 	t := time.NewTimer(patience)
@@ -33,4 +34,16 @@ func closeWrite(conn net.Conn) error {
 		return t.CloseWrite()
 	}
 	return net.ErrClosed
+}
+
+// maxLate is how much of what nobody will get any more is read for the sake of
+// the server's end of the connection.
+const maxLate = 1 << 20
+
+// tooLate reports whether a server that was hung up on goes on for too long.
+func (c *server) tooLate(n int) bool {
+	if c.leaving.Load() {
+		c.late += n
+	}
+	return c.late > maxLate
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
@@ -17,6 +18,9 @@ type server struct {
 	split *framing.Splitter
 	out   queue
 	done  chan struct{} // closed when the goroutine that calls next has ended
+
+	leaving atomic.Bool // hangUp has begun
+	late    int         // bytes read since
 }
 
 // serverQueue is how much may wait for a slow server before its browser is
@@ -53,6 +57,9 @@ func (c *server) next(before func()) (framing.Item, error) {
 		}
 		before()
 		n, err := c.sock.fill(c.split)
+		if c.tooLate(n) {
+			return framing.Item{}, io.EOF
+		}
 		if n == 0 && err != nil {
 			if errors.Is(err, io.EOF) {
 				return framing.Item{}, io.EOF
