@@ -16,19 +16,12 @@ func (p *Parser) Frame(b []byte) (*Element, error) {
 	if p.core == nil {
 		p.core = cores.Get().(*core)
 	}
-	src := b
 	if poisoning {
-		// The strings of this frame have to become nonsense with the next, and b is the caller's.
-		p.core.tree.reset()
-		p.core.tree.frame = append([]byte(nil), b...)
-		src = p.core.tree.frame
+		return p.poisonable(b)
 	}
-	e, err := p.core.frame(src, &p.limits)
+	e, err := p.core.frame(b, &p.limits)
 	if err != nil {
 		return nil, err
-	}
-	if poisoning {
-		p.core.tree.place(b, 0)
 	}
 	return e, nil
 }

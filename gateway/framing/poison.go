@@ -1,5 +1,7 @@
 package framing
 
+import "bytes"
+
 // poisonByte is in no UTF-8 text, and what it stands in is no XML.
 const poisonByte = 0xFF
 
@@ -16,7 +18,19 @@ func (t *tree) poison() {
 	poisonBytes(t.decoded)
 	poisonBytes(t.raw)
 	poisonBytes(t.frame)
-	t.decoded, t.raw = nil, nil // another poisoning must not miss who holds these
+	*t = tree{} // whoever holds something of it finds nonsense for good
+}
+
+// poisonable is Frame with strings that the next one can turn into nonsense: those of b are the caller's.
+func (p *Parser) poisonable(b []byte) (*Element, error) {
+	src := bytes.Clone(b)
+	e, err := p.core.frame(src, &p.limits)
+	p.core.tree.frame = src
+	if err != nil {
+		return nil, err
+	}
+	p.core.tree.place(b, 0)
+	return e, nil
 }
 
 func poisonBytes(b []byte) {
