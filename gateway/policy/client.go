@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
@@ -114,7 +115,7 @@ func (s *Stream) beforeBind(a *ask) Verdict {
 		e.First() == nil || !e.First().Is(nsBind, "bind") {
 		return end(framing.NotAuthorized, "a stream is bound before it is used", "before-bind")
 	}
-	s.phase, s.bind = binding, e.ID()
+	s.phase, s.bind = binding, strings.Clone(e.ID())
 	frame := framing.AppendAttr([]byte("<iq xmlns='"+framing.NSClient+"' type='set'"), "id", s.bind)
 	return Verdict{Action: Replace, Frame: append(frame, "><bind xmlns='"+nsBind+"'/></iq>"...), Reason: "bind"}
 }
