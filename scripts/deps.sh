@@ -14,7 +14,7 @@
 source "$(dirname "$0")/env.sh"
 
 demo=(prosody prosody-modules)
-test=("${demo[@]}" chromium caddy lua-check gcc libc6-dev
+test=("${demo[@]}" nginx-light chromium caddy lua-check gcc libc6-dev
   ejabberd postgresql-15 slapd ldap-utils lua-ldap
   kamailio kamailio-sqlite-modules kamailio-postgres-modules kamailio-tls-modules sipsak sip-tester)
 bench=("${demo[@]}" ejabberd nginx-light)

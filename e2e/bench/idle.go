@@ -71,7 +71,7 @@ func (r *rig) beside(ctx context.Context, o options, l *load.Loop, way string, i
 		return err
 	}
 	for _, what := range []string{figBeside, figAlone} {
-		took, err := l.RoundTrips(ctx, talkers.Streams, load.Trips{Rate: rates[0], Warm: warm, Length: 2 * o.length()})
+		took, err := l.RoundTrips(ctx, talkers.Streams, load.Trips{Rate: rates[0], Warm: o.warm, Length: 2 * o.length()})
 		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
@@ -98,7 +98,7 @@ func (r *rig) logins(ctx context.Context, o options, way string, to results) err
 		return err
 	}
 	defer l.Close()
-	count := min(int(loginRate*(o.length()+warm)/time.Second), len(r.people.idle))
+	count := min(int(loginRate*(o.length()+o.warm)/time.Second), len(r.people.idle))
 	m := r.meter(way)
 	if err := m.mark(); err != nil {
 		return err

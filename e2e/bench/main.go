@@ -34,7 +34,7 @@ type options struct {
 	seconds             float64
 	pairs, underWay     int
 	idle                int
-	settle              time.Duration
+	warm, settle        time.Duration
 	cpuProfile, profile string
 
 	programs string
@@ -48,6 +48,7 @@ func parse(args []string) (o options, parts []string, err error) {
 	f.StringVar(&o.only, "only", strings.Join(allWays, ","), "relay: the ways to the server")
 	f.StringVar(&o.what, "what", strings.Join(allParts, ","), "relay: what is measured")
 	f.Float64Var(&o.seconds, "seconds", 4, "relay: length of each measurement")
+	f.DurationVar(&o.warm, "warm", time.Second, "relay: how long a measurement runs before it counts")
 	f.IntVar(&o.pairs, "pairs", 100, "relay: pairs who talk")
 	f.IntVar(&o.underWay, "underway", 16, "relay: messages of a pair that are under way in the flood")
 	f.IntVar(&o.idle, "idle", 5000, "relay: streams that do nothing")

@@ -9,13 +9,12 @@ import (
 	"time"
 )
 
-// profile asks the gateway for a profile of what it does from now on, for as
-// long as a measurement takes with its warming up, or of what is, for a length of 0. The function
-// that it returns waits for it.
+// profile asks the gateway for a profile of what it does from now on, for this
+// long. The function that it returns waits for it.
 func (r *rig) profile(ctx context.Context, what, file string, length time.Duration) (finish func() error) {
 	result := make(chan error, 1)
 	go func() { // ends with the answer or with ctx
-		result <- fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%.0f", r.pprof, what, (length+warm).Seconds()), file)
+		result <- fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%.0f", r.pprof, what, length.Seconds()), file)
 	}()
 	return func() error { return <-result }
 }

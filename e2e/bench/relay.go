@@ -23,9 +23,6 @@ var allParts = []string{partFlood, partTrips, partLogin, partIdle}
 
 const partTalk = partFlood + " and " + partTrips // in one login
 
-// warm is how long a measurement runs before it counts.
-const warm = time.Second
-
 // rates are how many round trips begin in a second.
 var rates = []float64{500, 2500}
 
@@ -156,9 +153,9 @@ func (r *rig) talk(ctx context.Context, o options, way string, last bool, to res
 func (r *rig) flood(ctx context.Context, o options, l *load.Loop, way string, streams []*load.Stream, last bool, to results) error {
 	m := r.meter(way)
 	finish := func() error { return nil }
-	f := load.Flood{UnderWay: o.underWay, Warm: warm, Length: o.length(), Mark: m.mark}
+	f := load.Flood{UnderWay: o.underWay, Warm: o.warm, Length: o.length(), Mark: m.mark}
 	if last && o.cpuProfile != "" && r.fronts[way] != nil && r.fronts[way] == r.fronts[wayGateway] {
-		finish = r.profile(ctx, "profile", o.cpuProfile+"-"+r.name+"-"+way, o.length())
+		finish = r.profile(ctx, "profile", o.cpuProfile+"-"+r.name+"-"+way, o.warm+o.length())
 	}
 	got, err := l.Flood(ctx, streams, f)
 	if err != nil {
@@ -183,7 +180,7 @@ func (r *rig) flood(ctx context.Context, o options, l *load.Loop, way string, st
 
 func (r *rig) trips(ctx context.Context, o options, l *load.Loop, way string, streams []*load.Stream, rate float64, to results) error {
 	m := r.meter(way)
-	took, err := l.RoundTrips(ctx, streams, load.Trips{Rate: rate, Warm: warm, Length: o.length(), Mark: m.mark})
+	took, err := l.RoundTrips(ctx, streams, load.Trips{Rate: rate, Warm: o.warm, Length: o.length(), Mark: m.mark})
 	if err != nil {
 		return err
 	}
