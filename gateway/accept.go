@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,6 +19,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Header.Get("Upgrade") != "" && !offersXMPP(r.Header) {
 		g.refuse(w, r, "subprotocol", http.StatusBadRequest, "the WebSocket subprotocol must be xmpp")
+		return
+	}
+	if again := g.handshake(r.Context(), limitKey(ClientAddress(r, g.cfg.TrustedProxies))); again > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(again))
+		g.refuse(w, r, "handshakes", http.StatusTooManyRequests, "too many connections at once; try again soon")
 		return
 	}
 	s := g.newStream(r)

@@ -81,6 +81,7 @@ func (s *stream) loginAnswer(c *server, e *framing.Element) {
 		c.restart()
 		s.put(e.Raw)
 	case "failure":
+		s.refusedByServer()
 		s.loginFailed(conditionOf(e), e.Raw)
 	default: // PLAIN has no challenge after its first message
 		s.finish(endServerSpeaks)

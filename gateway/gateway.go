@@ -21,6 +21,8 @@ type Gateway struct {
 	streams *registry
 	pulse   pulse
 	asleep  *hibernation
+	paces   *paces
+	guesses *guesses
 	node    string // names this process in saved states
 }
 
@@ -39,7 +41,10 @@ func New(cfg Config) (*Gateway, error) {
 	if _, err := io.ReadFull(cfg.Rand, node); err != nil {
 		return nil, fmt.Errorf("gateway: a name for this process: %w", err)
 	}
+	began := cfg.Now()
+	clock := func() int64 { return int64(cfg.Now().Sub(began)) } // not moved by a change of the date
 	g := &Gateway{
+		paces: newPaces(cfg.Limits, clock), guesses: newGuesses(clock, cfg.Limits.LoginDelay),
 		node: hex.EncodeToString(node), cfg: cfg, limits: cfg.Limits, log: cfg.Log, metrics: m,
 		streams: newRegistry(cfg.Limits), asleep: newHibernation(cfg.Now, cfg.Log),
 	}

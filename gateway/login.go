@@ -15,45 +15,61 @@ const (
 // client that sends no initial response is asked for it here, so that the
 // server sees one form only.
 func (s *stream) login(e *framing.Element) {
+	var r denial
 	switch {
 	case e.Is(nsSASL, "auth"):
-		s.asked = false
-		switch text := e.Text(); {
-		case e.Attr("mechanism") != mechanism:
-			s.refuseLogin("invalid-mechanism")
-		case e.First() != nil:
-			s.refuseLogin("malformed-request")
-		case strings.TrimSpace(text) == "":
-			s.asked = true
-			s.put([]byte("<challenge xmlns='" + nsSASL + "'/>"))
-		default:
-			s.tryLogin(text)
-		}
+		r = s.auth(e)
 	case e.Is(nsSASL, "response") && s.asked && e.First() == nil:
 		s.asked = false
-		s.tryLogin(e.Text())
+		r = s.tryLogin(e.Text())
 	case e.Is(nsSASL, "response"):
-		s.refuseLogin("malformed-request")
+		r.condition = "malformed-request"
 	case e.Is(nsSASL, "abort"):
 		s.asked = false
-		s.refuseLogin("aborted")
+		r.condition = "aborted"
 	default:
 		s.finish(endNotAuthorized)
 	}
 	clear(e.Raw) // the secret was in it
+	if r.condition != "" {
+		s.refuseLogin(r)
+	}
+}
+
+// denial is why a login is refused, with the condition of RFC 6120 section
+// 6.5. wrong names whom a wrong secret was tried for, "" if it was no such.
+type denial struct{ condition, wrong string }
+
+func (s *stream) auth(e *framing.Element) denial {
+	s.asked = false
+	switch text := e.Text(); {
+	case e.Attr("mechanism") != mechanism:
+		return denial{condition: "invalid-mechanism"}
+	case e.First() != nil:
+		return denial{condition: "malformed-request"}
+	case strings.TrimSpace(text) == "":
+		s.asked = true
+		s.put([]byte("<challenge xmlns='" + nsSASL + "'/>"))
+		return denial{}
+	default:
+		return s.tryLogin(text)
+	}
 }
 
 // tryLogin takes a login to the server if the gateway knows it.
-func (s *stream) tryLogin(text string) {
+func (s *stream) tryLogin(text string) denial {
 	p, err := parsePlain([]byte(strings.TrimSpace(text)), s.g.cfg.Domain)
 	defer p.forget()
 	if err != nil {
-		s.refuseLogin(err.Error())
-		return
+		return denial{condition: err.Error()}
 	}
-	if failure := s.lookup(p); failure != "" {
-		s.refuseLogin(failure)
-		return
+	if failure := s.lookup(p); failure == "not-authorized" {
+		return denial{failure, p.username}
+	} else if failure != "" {
+		return denial{condition: failure}
+	}
+	if !s.mayAskServer() {
+		return denial{condition: "temporary-auth-failure"}
 	}
 	auth := p.appendAuth(nil)
 	s.mu.Lock()
@@ -62,11 +78,16 @@ func (s *stream) tryLogin(text string) {
 	s.clock.begin(stepLogin)
 	s.toServer(auth)
 	clear(auth)
+	return denial{}
 }
 
-// refuseLogin tells the browser itself; the server hears nothing of it.
-func (s *stream) refuseLogin(condition string) {
-	s.loginFailed(condition, saslFailure(condition))
+// refuseLogin tells the browser itself; the server hears nothing of it. The
+// answer to a wrong secret waits the longer the more of them there were.
+func (s *stream) refuseLogin(r denial) {
+	if r.wrong != "" {
+		s.slow(s.g.guesses.wrong(r.wrong, s.limitKey))
+	}
+	s.loginFailed(r.condition, saslFailure(r.condition))
 }
 
 // loginFailed counts a login that was refused here or by the server, and tells
@@ -102,6 +123,7 @@ func (s *stream) loggedIn(e *framing.Element) {
 	s.loginBy = nil
 	s.phase = phaseSuccess
 	s.policy.FromServer(e)
+	s.g.guesses.right(s.username, s.limitKey, s.who.account)
 	s.log().Info("gateway: login", "account", s.who.account, "aware", s.aware)
 }
 

@@ -66,6 +66,7 @@ type stream struct {
 	parser   *framing.Parser
 	unauthed int // bytes read before the login
 	asked    bool
+	meter    meter
 
 	// mu is held while a verdict is asked for and carried out, so that the
 	// order of verdicts is the order on the wire.
@@ -104,6 +105,7 @@ func (g *Gateway) newStream(r *http.Request) *stream {
 	// Nothing of the request stays: a stream lives for hours.
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.traces = g.log.Enabled(s.ctx, LevelTrace)
+	s.meter = g.paces.meter(s.limitKey)
 	return s
 }
 

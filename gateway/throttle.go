@@ -1,6 +1,9 @@
 package gateway
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // paces are the rates of the configuration, and who has used how much of them.
 // Any goroutine may use it.
@@ -115,4 +118,66 @@ func (m *meter) stanza() (wait time.Duration, scope string, refused bool) {
 		}
 	}
 	return m.paces.patience, scope, true
+}
+
+// slow waits before the browser is read any further.
+func (s *stream) slow(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	s.flushBoth()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.over:
+	}
+}
+
+// mayAskServer says whether the server is to hear of a login that is right. It
+// waits for the account's rate of logins.
+func (s *stream) mayAskServer() bool {
+	s.mu.Lock()
+	account := s.who.account
+	s.mu.Unlock()
+	if pause := s.g.guesses.pause(account); pause > 0 {
+		s.log().Warn("gateway: the server refuses this account again and again and is not asked", "account", account, "for", pause)
+		return false
+	}
+	used := s.g.paces.accounts.at(account)
+	wait, ok := s.g.paces.open(&used.opened, s.g.paces.logins)
+	if !ok {
+		s.log().Warn("gateway: too many logins", "account", account)
+		return false
+	}
+	s.meter.account = used
+	s.slow(wait)
+	return true
+}
+
+// refusedByServer notes that the server does not accept a login that is right.
+func (s *stream) refusedByServer() {
+	s.mu.Lock()
+	account := s.who.account
+	s.mu.Unlock()
+	s.g.guesses.refused(account)
+}
+
+// handshake waits for the rate of connections from an address, and says after
+// how many seconds to try again if that would take too long.
+func (g *Gateway) handshake(ctx context.Context, address string) (again int) {
+	wait, ok := g.paces.open(&g.paces.addresses.at(address).opened, g.paces.handshakes)
+	switch {
+	case !ok:
+		return int(wait/time.Second) + 1
+	case wait == 0:
+		return 0
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done(): // the browser is gone; the upgrade will notice
+	}
+	return 0
 }
