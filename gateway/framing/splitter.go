@@ -15,8 +15,8 @@ const (
 	StreamEnd                   // the closing tag
 )
 
-// Item is one thing that Splitter found. Its Element and everything in it is valid until the next call of Next, Feed, Fill,
-// Reset or Release; clone what has to live longer. Header is the caller's to keep.
+// Item is one thing that Splitter found. Its Element and everything in it is valid until the next call of Next, Feed, Fill
+// or Release; clone what has to live longer. Header is the caller's to keep.
 type Item struct {
 	Kind    Kind
 	Header  Header   // StreamStart
@@ -141,7 +141,6 @@ func (s *Splitter) item(kind Kind, raw []byte) (item Item, err error) {
 
 // Reset starts over at a stream header, as after SASL (RFC 6120 §6.4.6). Bytes not yet consumed are kept.
 func (s *Splitter) Reset() {
-	s.over()
 	s.scan.restart()
 	s.bindings, s.root, s.ended, s.err = nil, "", false, nil
 }
