@@ -14,7 +14,7 @@
 source "$(dirname "$0")/env.sh"
 
 demo=(prosody prosody-modules)
-test=("${demo[@]}" nginx-light chromium caddy lua-check gcc libc6-dev
+test=("${demo[@]}" nginx-light chromium caddy lua-check gcc libc6-dev python3 python3-lxml
   ejabberd postgresql-15 slapd ldap-utils lua-ldap
   kamailio kamailio-sqlite-modules kamailio-postgres-modules kamailio-tls-modules sipsak sip-tester)
 bench=("${demo[@]}" ejabberd nginx-light)
@@ -95,7 +95,7 @@ node_packages() {
 
 case "${1:-}" in
   demo) if command -v apt-get >/dev/null; then packages "${demo[@]}"; else by_hand prosody; fi ;;
-  test) if command -v apt-get >/dev/null; then packages "${test[@]}"; else by_hand prosody chromium caddy luacheck gcc ejabberdctl slapd ldapsearch kamailio sipsak sipp; fi ;;
+  test) if command -v apt-get >/dev/null; then packages "${test[@]}"; else by_hand prosody chromium caddy luacheck gcc python3 ejabberdctl slapd ldapsearch kamailio sipsak sipp; fi ;;
   bench) if command -v apt-get >/dev/null; then packages "${bench[@]}"; else by_hand prosody ejabberdctl nginx; fi ;;
   node) node_packages ;;
   *) die "usage: scripts/deps.sh demo|test|bench|node" ;;

@@ -50,8 +50,8 @@ def by_expat(document):
 
 
 def name_of(name):
-    q = etree.QName(name)
-    return [q.namespace or "", q.localname]
+    space, _, local = name.rpartition("}")  # the first may hold braces of its own
+    return [space[1:], local]
 
 
 # A namespace that is no URI is a warning in libxml2, and nothing to XML; lxml makes an error of it.
