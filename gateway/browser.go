@@ -14,6 +14,9 @@ import (
 	"github.com/trunkline-chat/trunkline/gateway/wsframe"
 )
 
+// errCut comes with the beginning of a message that was over the limit.
+var errCut = errors.New("gateway: the message was over the limit")
+
 // browser is one WebSocket after its handshake. One goroutine calls read and
 // discard; any goroutine the rest.
 type browser struct {
@@ -26,6 +29,7 @@ type browser struct {
 	closing sync.Once
 	pong    []byte // the answer that is due to a ping; of the reader alone
 	pinged  bool
+	got     int // bytes since the stream last counted them; of the reader alone
 }
 
 // newBrowser takes a connection after the handshake, and what came behind the
@@ -48,7 +52,8 @@ func (c closed) Error() string {
 
 // read returns the next message of at most limit bytes; it may be overwritten,
 // and lives until the next call. Before it waits it calls before. Errors:
-// wsframe.ErrTooBig, framing.ErrBinary, closed, a *wsframe.Error, or that of a
+// wsframe.ErrTooBig for one that is over the limit, and then errCut with its
+// beginning when it has gone by; framing.ErrBinary, closed, a *wsframe.Error, or that of a
 // connection that has ended.
 func (b *browser) read(limit int, before func()) ([]byte, error) {
 	for {
@@ -66,6 +71,9 @@ func (b *browser) read(limit int, before func()) ([]byte, error) {
 		}
 		switch m.Kind {
 		case wsframe.Text:
+			if m.Cut {
+				return m.Data, errCut
+			}
 			return m.Data, nil
 		case wsframe.Binary:
 			return nil, framing.ErrBinary
@@ -81,6 +89,7 @@ func (b *browser) read(limit int, before func()) ([]byte, error) {
 // fill waits for bytes.
 func (b *browser) fill() error {
 	n, err := b.sock.fill(&b.in)
+	b.got += n
 	if n > 0 {
 		b.heard.Store(time.Now().UnixNano())
 		return nil
@@ -109,7 +118,7 @@ func (b *browser) discard(limit int, closed func()) {
 			if e, err := framing.ParseFrame(frame, framing.ClientLimits); err == nil && framing.IsClose(e) {
 				closed()
 			}
-		case errors.Is(err, wsframe.ErrTooBig), errors.Is(err, framing.ErrBinary):
+		case errors.Is(err, wsframe.ErrTooBig), errors.Is(err, errCut), errors.Is(err, framing.ErrBinary):
 		default:
 			return
 		}

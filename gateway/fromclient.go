@@ -28,9 +28,9 @@ func (s *stream) readBrowser() {
 				s.fromBrowser(e)
 			}
 		}
-		if err != nil {
+		if err != nil && !s.answersLimit(frame, err) {
 			s.finish(s.readEnding(err))
-			if e := (*framing.Error)(nil); !errors.As(err, &e) && !errors.Is(err, wsframe.ErrTooBig) {
+			if e := (*framing.Error)(nil); !errors.As(err, &e) && !errors.Is(err, wsframe.ErrTooBig) && !errors.Is(err, errCut) {
 				return // the connection is gone
 			}
 		}
@@ -46,6 +46,7 @@ func (s *stream) beforeRead() {
 	if c := s.server.Load(); c != nil {
 		c.out.room(s.ctx, 0)
 	}
+	s.paceReads()
 }
 
 // closedByBrowser notes the browser's <close/>.
@@ -57,7 +58,7 @@ func (s *stream) readEnding(err error) ending {
 	switch {
 	case errors.Is(err, wsframe.ErrTooBig) && s.frameLimit() < s.g.limits.Frame.MaxBytes:
 		return endAuthBytes
-	case errors.Is(err, wsframe.ErrTooBig):
+	case errors.Is(err, wsframe.ErrTooBig), errors.Is(err, errCut):
 		return endTooBig
 	case errors.As(err, &f):
 		return endFraming(err)
@@ -106,6 +107,7 @@ func (s *stream) fromBrowser(e *framing.Element) {
 		s.finish(endNotAuthorized)
 	case now == phaseSuccess:
 		s.finish(endNotOpen)
+	case !s.paceStanza(e): // it is refused
 	case isResume(e):
 		s.resume(e)
 	default:
@@ -210,7 +212,11 @@ func (s *stream) judgeClient(e *framing.Element) {
 func (s *stream) carryClient(e *framing.Element) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := s.policy.FromClient(e)
+	s.carry(e, s.policy.FromClient(e))
+}
+
+// carry does what a verdict about e says. It expects s.mu to be held.
+func (s *stream) carry(e *framing.Element, v policy.Verdict) {
 	s.g.metrics.stanza("client", v)
 	for _, frame := range v.Inject {
 		s.toServer(frame)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -120,22 +121,39 @@ func (p *peer) hurl(c framingtest.Case) {
 	_ = p.ws.Write(p.t.Context(), kind, c.Frame)
 }
 
+// isOverLimit reports whether a case is a stanza and only over a limit: its
+// sender is told, and the stream goes on.
+func isOverLimit(c framingtest.Case) bool {
+	return c.WantCondition == framing.PolicyViolation && bytes.HasPrefix(c.Frame, []byte("<message"))
+}
+
 // TestHostileFramesEndTheStreamAndReachNobody sends each frame on a stream
 // that is bound and shown, where most would be let through.
 func TestHostileFramesEndTheStreamAndReachNobody(t *testing.T) {
 	s, r := recorded(t, nil)
 	cases := framingtest.Hostile()
 	require.GreaterOrEqual(t, len(cases), 40)
+	over := 0
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			p := s.online("alice", "")
 			p.t = t
 			p.hurl(c)
+			if isOverLimit(c) {
+				over++
+				p.say(streamClose)
+				condition, code := p.ended()
+				require.Empty(t, condition)
+				require.Equal(t, websocket.StatusNormalClosure, code)
+				require.Equal(t, over, strings.Count(r.seen(), "<refused xmlns='urn:trunkline:gateway:0'/>"), "one goes in its place")
+				return
+			}
 			condition, code := p.ended()
 			require.Equal(t, string(c.WantCondition), condition)
 			require.Equal(t, c.WantClose, int(code))
 		})
 	}
+	require.Equal(t, 5, over)
 	require.NotContains(t, r.seen(), framingtest.Marker)
 }
 

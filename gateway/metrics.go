@@ -17,6 +17,7 @@ type metrics struct {
 	refused  *prometheus.CounterVec // reason
 	ended    *prometheus.CounterVec // reason
 	stanzas  *prometheus.CounterVec // from, verdict
+	slowed   *prometheus.CounterVec // scope
 	logins   *prometheus.CounterVec // outcome
 	resumes  *prometheus.CounterVec // outcome
 	upstream *prometheus.HistogramVec
@@ -38,6 +39,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		refused: counter("refused_total", "Connections that were refused before they became a stream, by reason.", "reason"),
 		ended:   counter("streams_ended_total", "Streams that ended, by reason.", "reason"),
 		stanzas: counter("stanzas_total", "Stanzas, by sender and verdict.", "from", "verdict"),
+		slowed:  counter("slowed_total", "Stanzas that were held back because of a rate, by whose: stream, account or address.", "scope"),
 		logins:  counter("logins_total", "Logins through the gateway, by outcome.", "outcome"),
 		resumes: counter("resumptions_total", "Streams that were to be resumed (XEP-0198), by outcome.", "outcome"),
 		upstream: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -53,7 +55,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	return m, register(reg, m.streams, m.refused, m.ended, m.stanzas, m.logins, m.resumes, m.upstream, m.panics,
+	return m, register(reg, m.streams, m.refused, m.ended, m.stanzas, m.slowed, m.logins, m.resumes, m.upstream, m.panics,
 		m.bytes("client", &m.fromClient), m.bytes("server", &m.fromServer))
 }
 

@@ -130,7 +130,7 @@ func (s *stack) startGateway(c stackConfig) {
 		Origins: []string{pageURL}, Credentials: s.tokens, Consents: s.consents, Resumptions: s.states,
 		Issuer: s.tokens, Metrics: s.metrics,
 		Limits: gateway.Limits{Handshakes: -1, Logins: -1}, // one person and one address are everybody here
-		Log: slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:    slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if c.change != nil {
 		c.change(&cfg)

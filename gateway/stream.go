@@ -67,6 +67,7 @@ type stream struct {
 	unauthed int // bytes read before the login
 	asked    bool
 	meter    meter
+	passing  int // bytes read of a stanza that is too big and passed over, 0 if there is none
 
 	// mu is held while a verdict is asked for and carried out, so that the
 	// order of verdicts is the order on the wire.

@@ -3,6 +3,9 @@ package gateway
 import (
 	"context"
 	"time"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
 
 // paces are the rates of the configuration, and who has used how much of them.
@@ -118,6 +121,36 @@ func (m *meter) stanza() (wait time.Duration, scope string, refused bool) {
 		}
 	}
 	return m.paces.patience, scope, true
+}
+
+// paceReads counts what was read of the browser, and waits until more may be.
+func (s *stream) paceReads() {
+	if s.browser.got == 0 {
+		return
+	}
+	s.meter.read(s.browser.got)
+	if s.passing > 0 {
+		if s.passing += s.browser.got; s.passing > s.g.limits.Oversized {
+			s.finish(endTooBig)
+		}
+	}
+	s.browser.got = 0
+	s.slow(s.meter.due())
+}
+
+// paceStanza holds an element of a browser back that is faster than it may be,
+// and refuses a stanza for which that would take too long.
+func (s *stream) paceStanza(e *framing.Element) (goesOn bool) {
+	wait, scope, refused := s.meter.stanza()
+	if wait > 0 {
+		s.g.metrics.slowed.WithLabelValues(scope).Inc()
+		s.slow(wait)
+	}
+	if !refused || !e.IsStanza() {
+		return true
+	}
+	s.refuseStanza(e, policy.LimitStanzas)
+	return false
 }
 
 // slow waits before the browser is read any further.

@@ -48,6 +48,9 @@ type Message struct {
 	// a Close it is the reason.
 	Data []byte
 	Code int // Close: the code, NoStatus if there was none
+	// Cut says that the message was over the limit, and that Data is only its
+	// beginning, at most cutAt bytes.
+	Cut bool
 }
 
 // Errors of Next besides *Error.
@@ -55,7 +58,7 @@ var (
 	// ErrNeedMore: the bytes so far hold no further message.
 	ErrNeedMore = errors.New("wsframe: need more bytes")
 	// ErrTooBig: a message is over the limit. It is said once; Next then passes
-	// over the rest of the message.
+	// over the message, and returns its beginning when it has ended.
 	ErrTooBig = errors.New("wsframe: the message is over the limit")
 )
 
@@ -71,6 +74,9 @@ func violation(text string) error { return &Error{ProtocolError, text} }
 
 // bufferSize is what a Reader takes from the pool to read into.
 const bufferSize = 16 << 10
+
+// cutAt is how much is kept of a message that is over the limit.
+const cutAt = 4 << 10
 
 // leastFree is how much room a read should find.
 const leastFree = 2 << 10
@@ -156,6 +162,14 @@ func giveBack(buf []byte, pooled *[bufferSize]byte, high int) {
 // Buffered is how many bytes wait that are not yet part of a message.
 func (r *Reader) Buffered() int { return r.end - r.pos }
 
+// Left is how many bytes of the frame under way have not come yet.
+func (r *Reader) Left() uint64 {
+	if !r.inFrame {
+		return 0
+	}
+	return r.left
+}
+
 // Next returns the next message. A text or binary message has at most limit
 // bytes; control frames come as they are met, between fragments too. Errors:
 // ErrNeedMore, ErrTooBig, io.EOF after a close frame, or an *Error that every
@@ -169,12 +183,8 @@ func (r *Reader) Next(limit int) (Message, error) {
 			whole, more := r.payload()
 			switch {
 			case whole:
-				m := Message{Kind: r.kind, Data: r.buf[r.msg:r.upTo:r.upTo]}
-				skipped := r.skips
+				m := Message{Kind: r.kind, Data: r.buf[r.msg:r.upTo:r.upTo], Cut: r.skips}
 				r.kind, r.skips = 0, false
-				if skipped {
-					continue
-				}
 				return m, nil
 			case more:
 				return Message{}, ErrNeedMore
@@ -195,17 +205,20 @@ func (r *Reader) Next(limit int) (Message, error) {
 // message's end; more: the frame goes on.
 func (r *Reader) payload() (whole, more bool) {
 	n := int(min(r.left, uint64(r.end-r.pos)))
-	if n > 0 && !r.skips {
+	if n > 0 && (!r.skips || r.upTo-r.msg < cutAt) {
 		chunk := r.buf[r.pos : r.pos+n]
+		if r.skips {
+			chunk = chunk[:min(n, cutAt-(r.upTo-r.msg))]
+		}
 		r.key = unmask(chunk, r.key)
 		if r.upTo != r.pos {
 			copy(r.buf[r.upTo:], chunk)
 		}
-		r.upTo += n
+		r.upTo += len(chunk)
 	}
 	r.pos += n
-	if r.skips {
-		r.msg, r.upTo = r.pos, r.pos
+	if r.skips && r.pos == r.end { // what was passed over makes room
+		r.pos, r.end = r.upTo, r.upTo
 	}
 	if r.left -= uint64(n); r.left > 0 {
 		return false, true
@@ -243,7 +256,7 @@ func (r *Reader) header(limit int) (Message, error) {
 		r.kind, r.msg, r.upTo = kind, r.pos, r.pos
 	}
 	if !r.skips && length > uint64(max(limit-(r.upTo-r.msg), 0)) {
-		r.skips = true
+		r.skips, r.upTo = true, min(r.upTo, r.msg+cutAt)
 		return Message{}, ErrTooBig
 	}
 	return Message{}, nil

@@ -55,6 +55,9 @@ func outcome(src io.Reader, limit int) string {
 			out.WriteString(err.Error())
 			return out.String()
 		default:
+			if m.Cut {
+				out.WriteString("beginning of ")
+			}
 			fmt.Fprintf(&out, "%d %q %d; ", m.Kind, m.Data, m.Code)
 			clear(m.Data)
 		}
@@ -152,27 +155,55 @@ func TestViolations(t *testing.T) {
 	}
 }
 
-func TestTooBigIsSaidOnceAndPassedOver(t *testing.T) {
+func TestTooBigIsSaidOnceAndItsBeginningAfterIt(t *testing.T) {
 	big := strings.Repeat("x", 100)
-	for name, frames := range map[string][][]byte{
-		"one frame":              {frame(0x81, big)},
-		"fragments":              {frame(0x01, "12345678"), frame(0x00, big), frame(0x80, big)},
-		"many fragments":         {frame(0x01, "12345678"), frame(0x00, "12"), frame(0x00, "3"), frame(0x80, "")},
-		"a ping in the middle":   {frame(0x01, big), frame(0x8a, ""), frame(0x80, big)},
-		"larger than any memory": {append([]byte{0x81, 0x80 | 127, 0x7f}, make([]byte, 11)...)},
+	huge := strings.Repeat("0123456789", 10_000)
+	for name, c := range map[string]struct {
+		frames [][]byte
+		kept   string
+	}{
+		"one frame":         {[][]byte{frame(0x81, big)}, big},
+		"fragments":         {[][]byte{frame(0x01, "12345678"), frame(0x00, big), frame(0x80, big)}, "12345678" + big + big},
+		"many fragments":    {[][]byte{frame(0x01, "12345678"), frame(0x00, "12"), frame(0x00, "3"), frame(0x80, "")}, "12345678123"},
+		"a large frame":     {[][]byte{frame(0x81, huge)}, huge[:4096]},
+		"large fragments":   {[][]byte{frame(0x01, huge[:4000]), frame(0x00, huge[4000:]), frame(0x80, huge)}, huge[:4096]},
+		"a binary message":  {[][]byte{frame(0x02, big), frame(0x80, big)}, big + big},
+		"a ping in between": {[][]byte{frame(0x01, big), frame(0x8a, ""), frame(0x80, big)}, big + big},
 	} {
-		got := outcome(bytes.NewReader(bytes.Join(append(frames, frame(0x81, "next"), frame(0x81, "1234567890")), nil)), 10)
-		switch name {
-		case "a ping in the middle":
-			require.Equal(t, `too big; 10 "" 0; 1 "next" 0; 1 "1234567890" 0; and 0 bytes`, got)
-		case "larger than any memory":
-			require.Equal(t, `too big; and 0 bytes`, got)
-		default:
-			require.Equal(t, `too big; 1 "next" 0; 1 "1234567890" 0; and 0 bytes`, got, name)
+		all := bytes.Join(append(c.frames, frame(0x81, "next"), frame(0x81, "1234567890")), nil)
+		want := fmt.Sprintf(`too big; beginning of %d %q 0; 1 "next" 0; 1 "1234567890" 0; and 0 bytes`, c.frames[0][0]&0xf, c.kept)
+		if name == "a ping in between" {
+			want = strings.Replace(want, "beginning", `10 "" 0; beginning`, 1)
 		}
+		require.Equal(t, want, outcome(bytes.NewReader(all), 10), name)
+		require.Equal(t, want, outcome(iotest.OneByteReader(bytes.NewReader(all)), 10), name)
 	}
-	require.Equal(t, `too big; and 0 bytes`, outcome(bytes.NewReader(frame(0x81, "a")), -1))
+	endless := append([]byte{0x81, 0x80 | 127, 0x7f}, make([]byte, 11)...)
+	require.Equal(t, `too big; and 0 bytes`, outcome(bytes.NewReader(endless), 10), "larger than any memory")
+	require.Equal(t, `too big; beginning of 1 "a" 0; and 0 bytes`, outcome(bytes.NewReader(frame(0x81, "a")), -1))
 }
+
+// TestWhatIsPassedOverTakesNoMemory reads a message of a gigabyte.
+func TestWhatIsPassedOverTakesNoMemory(t *testing.T) {
+	header := binary.BigEndian.AppendUint64([]byte{0x81, 0x80 | 127}, 1<<30)
+	src := io.MultiReader(bytes.NewReader(append(header, 1, 2, 3, 4)), io.LimitReader(zeros{}, 1<<30))
+	var r wsframe.Reader
+	before := testing.AllocsPerRun(1, func() {})
+	allocs := testing.AllocsPerRun(1, func() {
+		for range 1000 {
+			if _, err := r.Next(10); err != nil && !errors.Is(err, wsframe.ErrTooBig) {
+				_, err = r.Fill(src)
+				require.NoError(t, err)
+			}
+		}
+	})
+	require.Less(t, allocs-before, 50.0)
+	require.Greater(t, r.Left(), uint64(1<<29), "and says how much is to come")
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // TestSecretsAreOverwritten: a buffer that goes back holds nothing of what was
 // read, wherever in it that lay.
