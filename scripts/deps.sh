@@ -95,7 +95,7 @@ node_packages() {
 
 case "${1:-}" in
   demo) if command -v apt-get >/dev/null; then packages "${demo[@]}"; else by_hand prosody; fi ;;
-  test) if command -v apt-get >/dev/null; then packages "${test[@]}"; else by_hand prosody chromium caddy luacheck gcc python3 ejabberdctl slapd ldapsearch kamailio sipsak sipp; fi ;;
+  test) if command -v apt-get >/dev/null; then packages "${test[@]}"; else by_hand prosody nginx chromium caddy luacheck gcc python3 ejabberdctl slapd ldapsearch kamailio sipsak sipp; fi ;;
   bench) if command -v apt-get >/dev/null; then packages "${bench[@]}"; else by_hand prosody ejabberdctl nginx; fi ;;
   node) node_packages ;;
   *) die "usage: scripts/deps.sh demo|test|bench|node" ;;

@@ -39,29 +39,32 @@ type rig struct {
 }
 
 // newRig starts a server and the fronts that the ways need.
-func newRig(ctx context.Context, o options, name, dir string, s *store, p people) (r *rig, err error) {
-	r = &rig{name: name, people: p, fronts: map[string]*program{}, ways: map[string]load.Way{}}
-	defer func() {
-		if err != nil {
-			r.close()
-		}
-	}()
-	if r.server, err = launch(ctx, name, filepath.Join(dir, name), p.all()); err != nil {
+func newRig(ctx context.Context, o options, name, dir string, s *store, p people) (*rig, error) {
+	r := &rig{name: name, people: p, fronts: map[string]*program{}, ways: map[string]load.Way{}}
+	if err := r.start(ctx, o, dir, s); err != nil {
+		r.close()
 		return nil, err
+	}
+	return r, nil
+}
+
+func (r *rig) start(ctx context.Context, o options, dir string, s *store) (err error) {
+	if r.server, err = launch(ctx, r.name, filepath.Join(dir, r.name), r.people.all()); err != nil {
+		return err
 	}
 	r.closes = append(r.closes, r.server.Stop)
 	if r.ways[wayTCP], err = tcp(r.server); err != nil {
-		return nil, err
+		return err
 	}
 	if r.ways[wayNative], err = native(r.server); err != nil {
-		return nil, err
+		return err
 	}
 	for _, way := range o.ways() {
 		if err := r.addFront(ctx, o, way, dir, s); err != nil {
-			return nil, err
+			return fmt.Errorf("%s: %w", way, err)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 func (r *rig) addFront(ctx context.Context, o options, way, dir string, s *store) (err error) {

@@ -54,6 +54,11 @@ func TestRig(t *testing.T) {
 	assert.Positive(t, one(wayPlain, quantile(figLogin, 99)))
 }
 
+func TestRigThatDoesNotStart(t *testing.T) {
+	_, err := newRig(t.Context(), options{}, "sendmail", t.TempDir(), nil, people{})
+	assert.ErrorContains(t, err, "only ejabberd and prosody")
+}
+
 func TestProcess(t *testing.T) {
 	assert.Contains(t, tree(os.Getppid()), os.Getpid())
 	assert.Positive(t, rss([]int{os.Getpid()}))
