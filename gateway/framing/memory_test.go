@@ -3,8 +3,6 @@
 package framing_test
 
 import (
-	"errors"
-	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -30,37 +28,6 @@ func TestParserTakesNoMemory(t *testing.T) {
 			}
 		}), name)
 	}
-}
-
-// relay is a server's connection that always has the same bytes to give.
-type relay struct {
-	text string
-	at   int
-}
-
-func (r *relay) Read(p []byte) (n int, err error) {
-	n = copy(p, r.text[r.at:])
-	r.at = (r.at + n) % len(r.text)
-	return n, nil
-}
-
-// nextFrom reads until there is an item, as a gateway does.
-func nextFrom(s *framing.Splitter, r io.Reader) (framing.Item, error) {
-	for {
-		item, err := s.Next()
-		if !errors.Is(err, framing.ErrNeedMore) {
-			return item, err
-		}
-		if _, err := s.Fill(r); err != nil {
-			return item, err
-		}
-	}
-}
-
-// asServersWriteIt leaves out what the stream header has declared.
-func asServersWriteIt(frame string) string {
-	frame = strings.Replace(frame, " xmlns='jabber:client'", "", 1)
-	return strings.Replace(frame, " xmlns:stream='http://etherx.jabber.org/streams'", "", 1)
 }
 
 func TestSplitterTakesNoMemory(t *testing.T) {

@@ -1,5 +1,7 @@
 package framing
 
+import "bytes"
+
 // Parser reads one frame after another into the same memory. What Frame returns is valid until the next call of Frame or
 // Release, and for as long as the bytes that were given are left alone: its strings are windows on them. Clone what has to
 // live longer.
@@ -42,8 +44,8 @@ func ParseFrame(b []byte, l Limits) (*Element, error) {
 	p := cores.Get().(*core)
 	defer p.release()
 	kept := p.tree
-	p.tree = tree{}
-	e, err := p.frame([]byte(string(b)), &l)
+	p.tree = tree{attrs: make([]Attr, 0, 12)}
+	e, err := p.frame(bytes.Clone(b), &l)
 	if err == nil {
 		p.tree.place(b, 0)
 	}

@@ -1,9 +1,12 @@
 package framing_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,11 +31,20 @@ func split(t *testing.T, l framing.Limits, b []byte, pieces ...byte) (out transc
 		if len(pieces) > 0 {
 			n, pieces = min(n, int(pieces[0])), pieces[1:]
 		}
-		s.Feed(b[:n])
+		if n%2 == 0 { // the two ways in are one
+			s.Feed(b[:n])
+		} else {
+			var err error
+			n, err = s.Fill(bytes.NewReader(b[:n]))
+			require.NoError(t, err)
+		}
 		b = b[n:]
 		for {
 			item, err := s.Next()
 			if errors.Is(err, framing.ErrNeedMore) {
+				if n%3 == 0 {
+					s.Release()
+				}
 				break
 			}
 			if err != nil {
@@ -211,6 +223,42 @@ func TestSplitterFeedCopies(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "<iq xmlns='jabber:client' id='1'/>", string(first.Element.Raw))
 	require.Equal(t, "1", first.Element.ID())
+}
+
+func TestSplitterFill(t *testing.T) {
+	s := framing.NewSplitter(framing.ServerLimits)
+	n, err := s.Fill(iotest.ErrReader(io.ErrUnexpectedEOF))
+	require.Zero(t, n)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	n, err = s.Fill(iotest.DataErrReader(strings.NewReader(header + "<iq/><message>")))
+	require.Equal(t, len(header+"<iq/><message>"), n, "what came with the end counts")
+	require.ErrorIs(t, err, io.EOF)
+	for range 2 {
+		_, err := s.Next()
+		require.NoError(t, err)
+	}
+	_, err = s.Next()
+	require.ErrorIs(t, err, framing.ErrNeedMore)
+	require.Equal(t, len("<message>"), s.Buffered())
+	s.Release()
+	require.Equal(t, len("<message>"), s.Buffered(), "half an element is kept")
+	text := strings.Repeat("x", 100_000) // it has to grow
+	for r := strings.NewReader("<body>" + text + "</body></message></stream:stream>"); r.Len() > 0; {
+		_, err := s.Fill(r)
+		require.NoError(t, err)
+	}
+	item, err := s.Next()
+	require.NoError(t, err)
+	require.Equal(t, "<message xmlns='jabber:client'><body>"+text+"</body></message>", string(item.Element.Raw))
+	item, err = s.Next()
+	require.NoError(t, err)
+	require.Equal(t, framing.StreamEnd, item.Kind)
+	n, err = s.Fill(strings.NewReader("after the end"))
+	require.NoError(t, err)
+	require.Equal(t, len("after the end"), n)
+	require.Zero(t, s.Buffered())
+	_, err = s.Next()
+	require.ErrorIs(t, err, framing.ErrNeedMore)
 }
 
 func FuzzSplitter(f *testing.F) {
