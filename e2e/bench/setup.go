@@ -73,6 +73,18 @@ token_key = %q
 verify_secret = %q
 [log]
 level = "warn"
+# As high as they go, not off: what they cost is measured.
+[limits]
+streams_per_address = 100000
+streams_per_account = 100000
+handshakes_per_address = 100000
+logins_per_account = 100000
+stanzas_per_stream = 1000000
+stanzas_per_account = 1000000
+stanzas_per_address = 1000000
+bytes_per_stream = 1000000000
+bytes_per_account = 1000000000
+bytes_per_address = 1000000000
 `, p.public, p.public, p.private, domain, p.server, "sqlite:"+filepath.Join(s.dir, "trunkline.db"), s.keys[0], s.keys[1], s.keys[2])
 	path := filepath.Join(s.dir, name+".toml")
 	return path, os.WriteFile(path, []byte(text), 0o600)
