@@ -53,30 +53,63 @@ type roverFrame struct {
 	Error   *struct{} `xml:"error"`
 }
 
-// run lives until ctx ends.
-func (r *rover) run(ctx context.Context) {
-	for wait := time.Millisecond; ctx.Err() == nil; wait = min(2*wait, time.Second) {
-		began := time.Now()
-		err := r.session(ctx)
-		r.mu.Lock()
-		if r.conn != nil {
-			_ = r.conn.CloseNow()
+// run lives until ctx ends. Only so many come online for the first time at
+// once as turns has room for; those who come back wait a while of their own
+// choice, and longer after each failure.
+func (r *rover) run(ctx context.Context, turns chan struct{}) {
+	wait := backoff
+	for ctx.Err() == nil {
+		if r.isNew() {
+			turns <- struct{}{}
+			go func() { // its turn is over when it is online, or soon
+				select {
+				case <-r.bound:
+				case <-time.After(time.Second):
+				case <-ctx.Done():
+				}
+				<-turns
+			}()
 		}
-		r.conn = nil
-		failed := r.err
-		r.mu.Unlock()
-		if failed != nil || ctx.Err() != nil {
+		before := r.times()
+		_ = r.session(ctx) // that it ended is no news
+		if r.isLost() {
 			return
 		}
-		if time.Since(began) > 5*time.Second {
-			wait = time.Millisecond
+		if wait *= 2; r.times() > before {
+			wait = backoff
 		}
-		select { // with jitter, as everybody's is the same end
-		case <-time.After(wait + rand.N(50*time.Millisecond)):
+		select {
+		case <-time.After(rand.N(min(wait, 16*backoff))):
 		case <-ctx.Done():
 		}
-		println(r.name, err.Error())
 	}
+}
+
+// backoff is the longest wait before the first try to come back.
+const backoff = 500 * time.Millisecond
+
+func (r *rover) isNew() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.previd == ""
+}
+
+// times is how often it has been online.
+func (r *rover) times() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.previd == "" {
+		return 0
+	}
+	return 1 + r.resumed
+}
+
+// isLost notes that there is no WebSocket, and reports a failure.
+func (r *rover) isLost() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conn = nil
+	return r.err != nil
 }
 
 // fail keeps the first thing that must not happen. It expects r.mu to be held.
