@@ -43,8 +43,8 @@ func TestViolationsOfFraming(t *testing.T) {
 		"<open/> of another":       {text("<open xmlns='urn:example:marked' version='1.0'/>"), "invalid-namespace", 1007},
 		"the header of TCP":        {text("<stream:stream xmlns:stream='" + framing.NSStream + "' id='marked'/>"), "invalid-namespace", 1007},
 		"no stanza":                {text("<marked xmlns='jabber:client'/>"), "unsupported-stanza-type", 1008},
-		"too big":                  {text("<message xmlns='jabber:client'><body>" + strings.Repeat("marked", 50_000) + "</body></message>"), "policy-violation", 1009},
-		"too deep":                 {text("<message xmlns='jabber:client'>" + strings.Repeat("<marked>", 64) + strings.Repeat("</marked>", 64) + "</message>"), "policy-violation", 1008},
+		"no stanza, and too big":   {text("<x xmlns='jabber:client'><body>" + strings.Repeat("marked", 50_000) + "</body></x>"), "policy-violation", 1009},
+		"no stanza, and too deep":  {text("<x xmlns='jabber:client'>" + strings.Repeat("<marked>", 64) + strings.Repeat("</marked>", 64) + "</x>"), "policy-violation", 1008},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := dialWire(t, s.url)
