@@ -1,20 +1,15 @@
 #!/usr/bin/env bash
-# Measures the gateway beside the servers' own WebSockets and other ways, and
-# the passwords. See docs/benchmarks.md.
+# Measures the gateway beside the servers' own WebSockets and other ways, its
+# parser, and the passwords. See docs/performance.md and docs/benchmarks.md.
 #
-#   scripts/bench.sh [relay|passwords] [FLAGS]
+#   scripts/bench.sh [relay|parser|passwords] [FLAGS]
 source "$(dirname "$0")/env.sh"
 
 part=${1:-}
 mkdir -p bin
 go build -o bin/ ./cmd/trunkline ./e2e/bench
-case "$part" in
-  relay) scripts/deps.sh bench ;;
-  *)
-    scripts/deps.sh bench
-    go test -c -o bin/ ./tokens ./cmd/trunkline
-    ;;
-esac
+if [ "$part" != parser ]; then scripts/deps.sh bench; fi
+if [ "$part" != relay ]; then go test -c -o bin/ ./gateway/framing ./tokens ./cmd/trunkline; fi
 binary=bin/trunkline
 if [[ " $* " == *profile* ]]; then
   # The same program, and something that answers for profiles.

@@ -1,10 +1,11 @@
 // Command bench measures Trunkline: the gateway beside the XMPP server's own
-// WebSocket and other ways to the same server, and how fast passwords are
-// verified and issued.
+// WebSocket and other ways to the same server, how fast it reads frames, and
+// how fast passwords are verified and issued.
 //
-//	bench            both
+//	bench            all three
 //	bench relay      the first
-//	bench passwords  the second
+//	bench parser     the second
+//	bench passwords  the third
 //
 // The figures belong to this machine and this run. Where two things are compared
 // their measurements take turns, so that whatever else the machine does falls on
@@ -55,7 +56,7 @@ func parse(args []string) (o options, parts []string, err error) {
 	f.DurationVar(&o.settle, "settle", 10*time.Second, "relay: rest before memory is read")
 	f.StringVar(&o.cpuProfile, "cpuprofile", "", "relay: file for a processor profile of the gateway during the last flood, or the trips if there is none; needs a binary of scripts/bench.sh")
 	f.StringVar(&o.profile, "heapprofile", "", "relay: file for a profile of the gateway's memory with the idle streams; the goroutines go into the same name with .goroutines")
-	f.StringVar(&o.programs, "programs", "bin", "passwords: folder of tokens.test and trunkline.test")
+	f.StringVar(&o.programs, "programs", "bin", "parser, passwords: folder of framing.test, tokens.test and trunkline.test")
 	// The part may stand before the flags or after them.
 	for rest := args; len(rest) > 0; rest = f.Args() {
 		if !strings.HasPrefix(rest[0], "-") {
@@ -119,17 +120,27 @@ func bench(ctx context.Context, o options, parts []string) error {
 		return plainRelay(ctx, parts[1], parts[2])
 	case part == "relay":
 		return relay(ctx, o)
+	case part == "parser":
+		return parser(ctx, o)
 	case part == "passwords":
 		return passwords(ctx, o)
 	case part == "":
-		first := relay(ctx, o)
-		if err := ctx.Err(); err != nil {
-			return errors.Join(first, err)
+		return everything(ctx, o)
+	}
+	return fmt.Errorf("there is no %q, only relay, parser and passwords", part)
+}
+
+// everything is all parts. A target that one misses does not keep the next from
+// being measured.
+func everything(ctx context.Context, o options) (missed error) {
+	for _, part := range []func(context.Context, options) error{relay, parser, passwords} {
+		missed = errors.Join(missed, part(ctx, o), ctx.Err())
+		if ctx.Err() != nil {
+			return missed
 		}
 		fmt.Println()
-		return errors.Join(first, passwords(ctx, o))
 	}
-	return fmt.Errorf("there is no %q, only relay and passwords", part)
+	return missed
 }
 
 // machine is what the figures were measured on.

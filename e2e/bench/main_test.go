@@ -40,7 +40,7 @@ func TestParse(t *testing.T) {
 		_, _, err := parse(bad)
 		assert.Error(t, err, bad)
 	}
-	assert.ErrorContains(t, bench(t.Context(), o, []string{"nothing"}), "relay and passwords")
+	assert.ErrorContains(t, bench(t.Context(), o, []string{"nothing"}), "relay, parser and passwords")
 }
 
 // Which parts a way has: the two of ours log in once, and what is there for

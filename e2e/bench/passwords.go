@@ -90,7 +90,7 @@ func passwords(ctx context.Context, o options) error {
 	before := loadAverage()
 	for run := range o.runs {
 		for _, b := range benchmarks {
-			fmt.Fprintf(os.Stderr, "\rrun %d of %d, %-30s", run+1, o.runs, b.name)
+			progress("run %d of %d, %s", run+1, o.runs, b.name)
 			metrics, err := b.run(ctx, o.programs)
 			if err != nil {
 				return err
@@ -100,33 +100,14 @@ func passwords(ctx context.Context, o options) error {
 			}
 		}
 	}
-	fmt.Fprintf(os.Stderr, "\r%-50s\r", "")
-	fmt.Printf("Passwords: medians of %d runs, %s\n", o.runs, machine())
-	if before != "" {
-		fmt.Printf("Load average at the start %s, at the end %s: what else ran took its part.\n", before, loadAverage())
-	}
-	fmt.Printf("\n%-40s %12s  %-21s %-13s\n", "", "median", "lowest – highest", "target")
-	missed := 0
-	for _, f := range figures {
-		list := values[f.benchmark+" "+f.metric]
-		if len(list) == 0 {
-			return fmt.Errorf("%s did not report %s", f.benchmark, f.metric)
-		}
-		fmt.Println(f.line(list))
-		if f.target.word != "" && !f.target.met(median(list)) {
-			missed++
-		}
-	}
-	if missed > 0 {
-		return fmt.Errorf("%d of the targets are missed", missed)
-	}
-	return nil
+	progress("")
+	return printFigures(o, "Passwords", before, figures, values)
 }
 
 // line shows the figure's values.
 func (f figure) line(list []float64) string {
 	value := median(list)
-	text := fmt.Sprintf("%-40s %12s  %-21s", f.what, f.show(value), f.show(slices.Min(list))+" – "+f.show(slices.Max(list)))
+	text := fmt.Sprintf("%-50s %12s  %-21s", f.what, f.show(value), f.show(slices.Min(list))+" – "+f.show(slices.Max(list)))
 	if f.target.word == "" {
 		return strings.TrimRight(text, " ")
 	}
