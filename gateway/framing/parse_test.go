@@ -128,6 +128,96 @@ func TestLimitsAreExact(t *testing.T) {
 	}
 }
 
+// Attributes beyond a few are compared another way.
+func TestManyAttributes(t *testing.T) {
+	l := framing.Limits{MaxAttrs: 100}
+	attrs := func(n int, more string) []byte {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(" a" + strings.Repeat("b", i) + "=''")
+		}
+		return []byte("<a xmlns:p='u' xmlns:q='u'" + b.String() + more + "/>")
+	}
+	for _, n := range []int{1, 31, 32, 33, 90} {
+		_, err := framing.ParseFrame(attrs(n, " p:a='' q:b=''"), l)
+		require.NoError(t, err)
+		for _, more := range []string{" a=''", " p:x='' q:x=''", " a" + strings.Repeat("b", n-1) + "=''"} {
+			_, err := framing.ParseFrame(attrs(n, more), l)
+			require.ErrorContains(t, err, "given twice", "%d and %s", n, more)
+			trusted := l
+			trusted.Trusted = true
+			_, err = framing.ParseFrame(attrs(n, more), trusted)
+			require.ErrorContains(t, err, "given twice", "%d and %s", n, more)
+		}
+	}
+}
+
+// Prefixes beyond a few are looked up another way.
+func TestManyPrefixes(t *testing.T) {
+	for _, n := range []int{0, 14, 15, 16, 17, 40} {
+		var b strings.Builder
+		b.WriteString("<p:a xmlns:p='outside' xmlns='standard'>")
+		for i := range n {
+			b.WriteString("<b xmlns:n" + strings.Repeat("n", i) + "='" + strings.Repeat("u", i+1) + "'>")
+		}
+		b.WriteString("<p:c xmlns:p='inside' xmlns='other'><p:d p:x=''/><e/></p:c><p:f/><g/>")
+		for range n {
+			b.WriteString("</b>")
+		}
+		b.WriteString("<p:h/><i/></p:a>")
+		e := frame(t, b.String())
+		requireAgreement(t, e)
+		got := map[string]string{}
+		for _, o := range flatten(e, 1) {
+			got[o.name.Local] = o.name.Space
+		}
+		delete(got, "b")
+		require.Equal(t, map[string]string{"a": "outside", "c": "inside", "d": "inside", "e": "other", "f": "outside",
+			"g": "standard", "h": "outside", "i": "standard"}, got, n)
+		gone := strings.Replace(b.String(), "<p:h/>", "<n:h/>", 1)
+		_, err := framing.ParseFrame([]byte(gone), framing.ClientLimits)
+		require.ErrorContains(t, err, "not declared", "a prefix is over with its element")
+	}
+}
+
+// Text is looked at eight bytes at a time: every byte is tried at every place.
+func TestEveryByteAtEveryPlace(t *testing.T) {
+	for c := range 256 {
+		for at := range 17 {
+			text := strings.Repeat("x", at) + string([]byte{byte(c)}) + strings.Repeat("y", 16-at)
+			for _, in := range []string{"<a>" + text + "</a>", "<a b='" + text + "'/>", "<a b=\"" + text + "\"/>", "<a><![CDATA[" + text + "]]></a>"} {
+				e, err := framing.ParseFrame([]byte(in), framing.ClientLimits)
+				_, _, wrong := oracle([]byte(in))
+				require.Equal(t, wrong == nil, err == nil, "%q: %v", in, err)
+				if err == nil {
+					requireAgreement(t, e)
+				}
+			}
+		}
+	}
+}
+
+func TestNamesBeyondASCII(t *testing.T) {
+	l := framing.Limits{Trusted: true}
+	for name, ok := range map[string]bool{
+		"\u00e9": true, "a\u00b7": true, "a\u0300": true, "a\u203f\u00e9": true, "\U00010000": true, "\u3042:\u3044": true,
+		"\u00b7a": false, "\u0300": false, "a\u00d7": false, "\u2028": false, "a\ufffe": false, "a\xc3": false, "\u00e9:\u0300": false,
+	} {
+		e, err := framing.ParseFrame([]byte("<x xmlns:\u3042='u' xmlns:\u00e9='u'><"+name+" "+name+"=''/></x>"), l)
+		require.Equal(t, ok, err == nil, "%q: %v", name, err)
+		if ok {
+			_, local, found := strings.Cut(name, ":")
+			if !found {
+				local = name
+			}
+			require.Equal(t, local, e.First().Name.Local)
+			require.Equal(t, local, e.First().Attrs[0].Name.Local)
+		}
+		_, err = framing.ParseFrame([]byte("<x xmlns:\u3042='u' xmlns:\u00e9='u'><"+name+"/></x>"), framing.ClientLimits)
+		require.Error(t, err, "not from a browser")
+	}
+}
+
 func TestCloseCodes(t *testing.T) {
 	for condition, code := range map[framing.Condition]int{
 		framing.NotWellFormed:   framing.CloseInvalidData,

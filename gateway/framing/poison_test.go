@@ -3,7 +3,6 @@
 package framing_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -40,8 +39,6 @@ func (h held) requireNonsense(t *testing.T, ownRaw bool) {
 		require.Contains(t, string(h.raw), bad)
 	}
 }
-
-const keepable = "<iq to='juliet@capulet.example' id='a&#98;c'><query xmlns='urn:q'/></iq>"
 
 func TestWhatAParserReturnedIsOver(t *testing.T) {
 	for name, end := range map[string]func(*framing.Parser){
@@ -88,22 +85,4 @@ func TestWhatASplitterReturnedIsOver(t *testing.T) {
 			require.Contains(t, string(clone.Raw), "<iq xmlns='jabber:client' to='juliet")
 		})
 	}
-}
-
-// ParseFrame's element is the caller's for good.
-func TestParseFrameOwnsItsMemory(t *testing.T) {
-	e := frame(t, keepable)
-	p, s := framing.NewParser(framing.ClientLimits), framing.NewSplitter(framing.ServerLimits)
-	s.Feed([]byte(header + keepable))
-	for range 3 {
-		_, _ = p.Frame([]byte("<a/>"))
-		_ = frame(t, "<b c='&lt;'/>")
-		if _, err := s.Next(); err != nil {
-			require.True(t, errors.Is(err, framing.ErrNeedMore))
-		}
-	}
-	p.Release()
-	s.Release()
-	requireAgreement(t, e)
-	require.Equal(t, "abc", e.ID())
 }

@@ -3,7 +3,9 @@ package framing_test
 import (
 	"bytes"
 	"errors"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -33,6 +35,13 @@ func addFrames(f *testing.F) {
 		"<a b='\u00e9\u20ac\U0001F339\u007f\u0085\u2028'>\u00e9\u20ac\U0001F339\u007f\u0085\u2028</a>",
 		"<message xmlns='jabber:client'><b\u00f6dy gr\u00f6\u00dfe='' \u0100='' \u0e01='' \u1e9e=''/></message>",
 	} {
+		f.Add([]byte(frame))
+	}
+	corpus, err := os.ReadFile("testdata/corpus.txt") // what long runs came upon, one Go string a line
+	require.NoError(f, err)
+	for line := range strings.Lines(string(corpus)) {
+		frame, err := strconv.Unquote(strings.TrimSuffix(line, "\n"))
+		require.NoError(f, err, line)
 		f.Add([]byte(frame))
 	}
 }

@@ -78,10 +78,9 @@ func (s *scanner) compact(n int) {
 	}
 }
 
-// grow leaves the block, if it was one, for memory of the stream's own.
+// grow leaves the block, if it was one, for memory of the stream's own. What is there begins at the front.
 func (s *scanner) grow(n int) {
-	s.buf = append(make([]byte, 0, max(2*cap(s.buf), len(s.buf)-s.start+n)), s.buf[s.start:]...)
-	s.pos, s.start = s.pos-s.start, 0
+	s.buf = append(make([]byte, 0, max(2*cap(s.buf), len(s.buf)+n)), s.buf...)
 	s.giveBack()
 }
 
