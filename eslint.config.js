@@ -45,6 +45,20 @@ export default tseslint.config(
     },
   },
   {
+    // What admins copy: plain scripts of a browser.
+    files: ["contrib/**/*.js"],
+    languageOptions: { sourceType: "script", ecmaVersion: 2022 },
+    rules: {
+      "max-lines": ["error", { max: 400 }],
+      "max-lines-per-function": ["error", { max: 200, skipBlankLines: true, skipComments: true }],
+      "no-eval": "error",
+      "no-console": "error",
+      "no-unused-vars": "error",
+      eqeqeq: ["error", "always"],
+      "no-restricted-syntax": ["error", ...noHTML],
+    },
+  },
+  {
     // The XMPP side and the state do not know that there is a page.
     files: ["webclient/panel/src/**/*.ts"],
     ignores: [

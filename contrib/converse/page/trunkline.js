@@ -32,6 +32,7 @@
   const TRIES = 8; // in a row, before a person has to ask
   const PASSWORDS = 3; // refused in a row, likewise
   const ANSWER = 30_000; // milliseconds
+  const FORGET = 'trunkline-forget';
 
   const tell = (name, detail) => dispatchEvent(new CustomEvent(`trunkline:${name}`, { detail }));
 
@@ -41,6 +42,7 @@
     #refusals = 0; // passwords in a row that the server did not take
     #wake = null; // ends the wait
     #turn = 0; // counts the questions: only the newest one goes on
+    #pause = Promise.resolve(); // over when the next question may be asked
 
     constructor() {
       addEventListener('trunkline:try-again', () => this.#person());
@@ -50,9 +52,13 @@
       });
     }
 
-    /** A new question: it takes the place of one that still waits. */
+    /** A new question: it takes the place of one that still waits, and waits as long as that one. */
     begin() {
       return (this.#turn += 1);
+    }
+
+    get pause() {
+      return this.#pause;
     }
 
     current(turn) {
@@ -73,25 +79,25 @@
     }
 
     /** Waits for a person, who is told by the event of this name. */
-    async person(name, detail) {
-      const woken = this.#until();
+    person(name, detail) {
+      this.#pause = this.#until();
       tell(name, detail);
-      await woken;
+      return this.#pause;
     }
 
     /** Waits a while, longer each time; seconds is the least, when the server has said so. */
-    async while(seconds = 0) {
+    while(seconds = 0) {
       this.#tries += 1;
       if (this.#tries > TRIES) return this.person('stopped');
       const most = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (this.#tries - 1));
       const wait = Math.max(seconds, Math.ceil(most * (0.5 + Math.random() / 2)));
-      const woken = this.#until(wait);
+      this.#pause = this.#until(wait);
       tell('waiting', { seconds: wait });
-      return woken;
+      return this.#pause;
     }
 
     /** Waits after a password that the server has not taken. The first may just have run out. */
-    async refused() {
+    refused() {
       this.#refusals += 1;
       if (this.#refusals < PASSWORDS) return this.while();
       return this.person('refused', { message: 'The chat server does not let you in.' });
@@ -152,6 +158,13 @@
     return xhr;
   }
 
+  /** Empties the tab's storage; once more when it is loaded again, for Converse writes on its way out. */
+  function clear(again) {
+    sessionStorage.clear();
+    if (again) sessionStorage.setItem(FORGET, 'yes');
+  }
+  if (sessionStorage.getItem(FORGET)) clear(false);
+
   /** The person whose chat this page shows. It shows one person's in its life. */
   class Whose {
     #jid = '';
@@ -165,13 +178,13 @@
 
     /** Nobody is signed in; login is over when somebody has logged in again. */
     async leave(login) {
-      if (this.#jid) sessionStorage.clear();
+      if (this.#jid) clear(true);
       await login;
       if (this.#jid) await new Promise(() => this.#forget());
     }
 
     #forget() {
-      sessionStorage.clear();
+      clear(true);
       location.reload();
       return false;
     }
@@ -179,34 +192,46 @@
 
   converse.plugins.add('trunkline', {
     initialize() {
-      const { api } = this._converse;
+      const { _converse } = this;
+      const { api } = _converse;
       const { Strophe } = converse.env;
       const gate = new Gate();
       const whose = new Whose();
-      let waiting = false; // a password was asked for and has not led to a connection yet
+      let tried = false; // a password was handed over, and it is not known yet what came of it
 
       const up = () => {
-        waiting = false;
+        tried = false;
         gate.connected();
+      };
+      // Converse may ask several times about one failure.
+      const failed = () => {
+        const refused = api.connection.get()?.disconnection_cause === Strophe.Status.AUTHFAIL;
+        if (tried && refused) gate.refused();
+        else if (tried) gate.while();
+        tried = false;
       };
       api.listen.on('connected', up);
       api.listen.on('reconnected', up);
+      // Converse resumes a stream once. After that it begins a new one at each cut, and what was on
+      // its way then is lost.
+      api.listen.on('reconnected', () => _converse.session.save({ smacks_resumed: false }));
 
       api.listen.on('beforeFetchLoginCredentials', async (_context, xhr) => {
         const turn = gate.begin();
-        if (waiting) {
-          const refused = api.connection.get()?.disconnection_cause === Strophe.Status.AUTHFAIL;
-          await (refused ? gate.refused() : gate.while());
-        }
+        failed();
+        await gate.pause;
         if (!gate.current(turn)) await new Promise(() => {}); // a newer one goes on
-        waiting = true;
-        return guard(gate, turn, xhr, api.settings.get('credentials_url'), whose);
+        return guard(gate, turn, xhr, api.settings.get('credentials_url'), {
+          accept: (credentials) => (tried = whose.accept(credentials)),
+          leave: (login) => whose.leave(login),
+        });
       });
 
       // Where Converse gives up, because nobody answered while it connected.
       api.listen.on('disconnected', async () => {
         const turn = gate.begin();
-        await gate.while();
+        failed();
+        await gate.pause;
         if (gate.current(turn)) await api.user.login();
       });
     },
