@@ -13,17 +13,19 @@ const subprotocol = "xmpp" // RFC 7395 section 3.1
 // ServeHTTP opens a stream and returns; the stream lives on without the request
 // and the memory that hangs on it, until Shutdown at the latest.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// First of all, so that nobody fills the log with refusals.
+	if again := g.handshake(r.Context(), limitKey(ClientAddress(r, g.cfg.TrustedProxies))); again > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(again))
+		g.metrics.refused.WithLabelValues("handshakes").Inc()
+		http.Error(w, "too many connections at once; try again soon", http.StatusTooManyRequests)
+		return
+	}
 	if !g.originAllowed(r.Header.Values("Origin")) {
 		g.refuse(w, r, "origin", http.StatusForbidden, "this page may not open a chat connection")
 		return
 	}
 	if r.Header.Get("Upgrade") != "" && !offersXMPP(r.Header) {
 		g.refuse(w, r, "subprotocol", http.StatusBadRequest, "the WebSocket subprotocol must be xmpp")
-		return
-	}
-	if again := g.handshake(r.Context(), limitKey(ClientAddress(r, g.cfg.TrustedProxies))); again > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(again))
-		g.refuse(w, r, "handshakes", http.StatusTooManyRequests, "too many connections at once; try again soon")
 		return
 	}
 	s := g.newStream(r)
