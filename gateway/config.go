@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"net/url"
 	"time"
@@ -51,6 +50,7 @@ type Issuer interface {
 
 // TLS modes of Upstream.
 const (
+	TLSAuto          = "auto" // STARTTLS to an Address; without one what DNS offers, direct TLS included
 	TLSStart         = "starttls"
 	TLSDirect        = "direct"
 	TLSPlain         = "plain" // loopback addresses only
@@ -60,11 +60,14 @@ const (
 // Upstream says where the XMPP server is and how it is reached.
 type Upstream struct {
 	// Address is host:port. Empty means the domain's SRV records (RFC 6120
-	// section 3.2, XEP-0368), and then TLS must be empty, starttls or direct.
+	// section 3.2, XEP-0368), and then TLS must be auto, starttls or direct.
 	Address string
-	// TLS is one of the modes above; empty means starttls. Certificates are
+	// TLS is one of the modes above; empty means auto. Certificates are
 	// checked against the domain, whatever the address.
 	TLS string
+	// ProxyProtocol tells the server each browser's address, in a PROXY header
+	// (version 2) before everything else.
+	ProxyProtocol bool
 	// RootCAs replaces the system's certificate authorities.
 	RootCAs *x509.CertPool
 }
@@ -133,7 +136,7 @@ func (c Config) complete() (Config, error) {
 // the danger.
 func (u Upstream) check() error {
 	switch u.TLS {
-	case "", TLSStart, TLSDirect, TLSPlain, TLSInsecurePlain:
+	case "", TLSAuto, TLSStart, TLSDirect, TLSPlain, TLSInsecurePlain:
 	default:
 		return fmt.Errorf("gateway: upstream TLS mode %q is unknown", u.TLS)
 	}
@@ -144,7 +147,7 @@ func (u Upstream) check() error {
 		}
 		return nil
 	}
-	host, _, err := net.SplitHostPort(u.Address)
+	host, _, err := splitAddress(u.Address)
 	if err != nil {
 		return fmt.Errorf("gateway: upstream address: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -75,7 +76,7 @@ func (g *Gateway) logIn(ctx context.Context, username, secret string) (*clientSe
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	conn, err := g.connect(ctx)
+	conn, err := g.upstream.connect(ctx, netip.AddrPort{})
 	if err != nil {
 		return nil, err
 	}

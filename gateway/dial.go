@@ -2,142 +2,214 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
+	"net/netip"
 	"time"
 
-	"mellium.im/xmpp/dial"
-	"mellium.im/xmpp/jid"
-
-	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"golang.org/x/net/idna"
 )
 
-const nsTLS = "urn:ietf:params:xml:ns:xmpp-tls"
+// errBusy means that too many connections to the XMPP server are being made.
+var errBusy = errors.New("gateway: too many connections to the XMPP server are being made")
+
+// shareOfTime is the least that one of several addresses is given.
+const shareOfTime = 2 * time.Second
+
+// upstream is the way to the XMPP server: it finds it, connects to it safely,
+// and knows how it was last found (health). Any goroutine may call its methods.
+type upstream struct {
+	cfg     Upstream
+	domain  string // as in addresses
+	host    string // the domain as DNS and certificates spell it
+	limits  Limits
+	now     func() time.Time
+	rand    io.Reader
+	log     *slog.Logger
+	metrics dialMetrics
+	slots   chan struct{} // a token for each connection that is being made
+	health  health
+}
+
+func newUpstream(cfg Config) (*upstream, error) {
+	host, err := idna.Lookup.ToASCII(cfg.Domain)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: domain %q is no name of DNS: %w", cfg.Domain, err)
+	}
+	m, err := newDialMetrics(cfg.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	return &upstream{
+		cfg: cfg.Upstream, domain: cfg.Domain, host: host, limits: cfg.Limits, now: cfg.Now, rand: cfg.Rand,
+		log: cfg.Log, metrics: m, slots: make(chan struct{}, cfg.Limits.Dials), health: health{wake: make(chan struct{}, 1)},
+	}, nil
+}
 
 // connect reaches the XMPP server and returns a connection that is as safe as
-// the configuration says, no XMPP stream on it. The caller closes it.
-func (g *Gateway) connect(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, g.limits.Dial)
+// the configuration says, no XMPP stream on it. The caller closes it. client is
+// whom the server shall take it for (PROXY protocol), the zero value the gateway
+// itself.
+//
+// While the server is known to be out of reach, nobody but one probe asks, and
+// all share its answer. Errors: a *fault, errBusy, or that of ctx.
+func (u *upstream) connect(ctx context.Context, client netip.AddrPort) (net.Conn, error) {
+	whole := ctx
+	ctx, cancel := context.WithTimeout(ctx, u.limits.Dial)
 	defer cancel()
-	conn, err := g.dial(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("gateway: connecting to the XMPP server: %w", err)
+	if err := u.turn(ctx); err != nil {
+		if whole.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			return nil, errBusy
+		}
+		return nil, err
 	}
-	tune(conn)
-	if _, secure := conn.(*tls.Conn); secure || g.isPlain() {
-		return conn, nil
+	defer func() { <-u.slots }()
+	conn, err := u.dial(ctx, client)
+	if whole.Err() != nil && err != nil {
+		return nil, whole.Err() // nobody waits any more, which is not the server's fault
 	}
-	secure, err := g.startTLS(ctx, conn)
+	u.note(err)
+	return conn, err
+}
+
+// turn waits until a connection may be made and takes a slot for it.
+func (u *upstream) turn(ctx context.Context) error {
+	for {
+		if err := u.answers(ctx); err != nil {
+			return err
+		}
+		select {
+		case u.slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if u.health.fault() == nil {
+			return nil
+		}
+		<-u.slots // it has gone while we waited
+	}
+}
+
+// dial tries the server's addresses in their order. All steps count: an address
+// whose certificate is wrong is no better than one that nobody listens at.
+func (u *upstream) dial(ctx context.Context, client netip.AddrPort) (net.Conn, error) {
+	list, err := u.targets(ctx)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("gateway: STARTTLS: %w", err), conn.Close())
+		return nil, err
+	}
+	var faults []*fault
+	for i, t := range list.targets {
+		conn, err := u.attempt(ctx, t, client, len(list.targets)-i)
+		if err == nil {
+			return conn, nil
+		}
+		faults = append(faults, asFault(err, atConnect, t.String()))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if list.doubt != nil { // these are not the domain's own words
+		faults = append([]*fault{list.doubt}, faults...)
+	}
+	return nil, joined(faults)
+}
+
+// attempt connects to one of left targets that have not been tried.
+func (u *upstream) attempt(ctx context.Context, t target, client netip.AddrPort, left int) (net.Conn, error) {
+	if deadline, ok := ctx.Deadline(); ok && left > 1 {
+		share := max(time.Until(deadline)/time.Duration(left), shareOfTime)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, share)
+		defer cancel()
+	}
+	conn, err := u.connectTCP(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := u.prepare(ctx, conn, t, client)
+	if err != nil {
+		_ = conn.Close() // the first error counts
+		return nil, err
 	}
 	return secure, nil
 }
 
-func (g *Gateway) isPlain() bool {
-	return g.cfg.Upstream.TLS == TLSPlain || g.cfg.Upstream.TLS == TLSInsecurePlain
-}
-
-// dial opens the TCP connection, and TLS on it where it is direct.
-func (g *Gateway) dial(ctx context.Context) (net.Conn, error) {
-	up := g.cfg.Upstream
-	tcp := net.Dialer{Resolver: net.DefaultResolver, KeepAliveConfig: net.KeepAliveConfig{
+// connectTCP opens the TCP connection.
+func (u *upstream) connectTCP(ctx context.Context, t target) (net.Conn, error) {
+	lookup := func(ctx context.Context, network string) ([]netip.Addr, error) {
+		ctx, cancel := context.WithTimeout(ctx, u.limits.Lookup)
+		defer cancel()
+		return u.addresses(ctx, network, t.host)
+	}
+	tcp := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3,
 	}}
-	switch {
-	case up.Address == "":
-		address, err := jid.New("", g.cfg.Domain, "")
-		if err != nil {
-			return nil, err
+	conn, err := race(ctx, lookup, func(ctx context.Context, addr netip.Addr) (net.Conn, error) {
+		if u.cfg.TLS == TLSPlain && !addr.IsLoopback() {
+			return nil, newFault(atLookup, t.host, errNotLoopback)
 		}
-		d := dial.Dialer{Dialer: tcp, NoTLS: up.TLS == TLSStart, TLSConfig: g.tlsConfig(true)}
-		return d.Dial(ctx, "tcp", address)
-	case up.TLS == TLSDirect:
-		d := tls.Dialer{NetDialer: &tcp, Config: g.tlsConfig(true)}
-		return d.DialContext(ctx, "tcp", up.Address)
+		ctx, cancel := context.WithTimeout(ctx, u.limits.Connect)
+		defer cancel()
+		return tcp.DialContext(ctx, "tcp", netip.AddrPortFrom(addr, t.port).String())
+	})
+	if err != nil {
+		return nil, asFault(err, atConnect, t.String())
+	}
+	tune(conn)
+	setUserTimeout(conn)
+	return conn, nil
+}
+
+// prepare makes a TCP connection safe. It does not close it.
+func (u *upstream) prepare(ctx context.Context, conn net.Conn, t target, client netip.AddrPort) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, u.limits.Secure)
+	defer cancel()
+	if u.cfg.ProxyProtocol {
+		if err := u.introduce(ctx, conn, client); err != nil {
+			return nil, asFault(err, atProxy, t.String())
+		}
+	}
+	switch {
+	case u.isPlain():
+		return conn, nil
+	case t.direct:
+		secure, err := u.handshake(ctx, conn, true)
+		if err != nil {
+			return nil, asFault(err, atTLS, t.String())
+		}
+		return secure, nil
 	default:
-		return tcp.DialContext(ctx, "tcp", up.Address)
+		secure, err := u.startTLS(ctx, conn)
+		if err != nil {
+			return nil, asFault(err, atStartTLS, t.String())
+		}
+		return secure, nil
 	}
 }
 
-// tlsConfig checks the certificate against the XMPP domain, whatever host the
-// domain's server runs on (RFC 6120 section 13.7.2).
-func (g *Gateway) tlsConfig(direct bool) *tls.Config {
-	c := &tls.Config{ServerName: g.cfg.Domain, RootCAs: g.cfg.Upstream.RootCAs, MinVersion: tls.VersionTLS12}
-	if direct {
-		c.NextProtos = []string{"xmpp-client"} // XEP-0368
+func (u *upstream) isPlain() bool { return u.cfg.TLS == TLSPlain || u.cfg.TLS == TLSInsecurePlain }
+
+// addresses are those of a host of one kind: "ip4" or "ip6".
+func (u *upstream) addresses(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return net.DefaultResolver.LookupNetIP(ctx, network, host)
 	}
-	return c
+	if addr.Unmap().Is4() == (network == "ip4") {
+		return []netip.Addr{addr.Unmap()}, nil
+	}
+	return nil, nil
 }
 
-// startTLS negotiates TLS on a plain connection (RFC 6120 section 5.4).
-func (g *Gateway) startTLS(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	c := newOwnServer(conn, g.limits.Dial)
-	features, err := c.open(g.cfg.Domain)
-	if err != nil {
-		return nil, err
+// dice is a source of random numbers from the configured randomness.
+func (u *upstream) dice() (*mathrand.Rand, error) {
+	var seed [32]byte
+	if _, err := io.ReadFull(u.rand, seed[:]); err != nil {
+		return nil, fmt.Errorf("gateway: randomness: %w", err)
 	}
-	if features.Child(nsTLS, "starttls") == nil {
-		return nil, errors.New("the server does not offer it")
-	}
-	c.queue([]byte("<starttls xmlns='" + nsTLS + "'/>"))
-	answer, err := c.ask()
-	if err != nil {
-		return nil, err
-	}
-	if !answer.Is(nsTLS, "proceed") {
-		return nil, errors.New("the server refused")
-	}
-	// What came before the handshake is nobody's: it could have been put there
-	// by whoever sits between.
-	if c.split.Buffered() > 0 {
-		return nil, errors.New("the server spoke before the handshake")
-	}
-	secure := tls.Client(conn, g.tlsConfig(false))
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, err
-	}
-	if !stop() {
-		return nil, ctx.Err()
-	}
-	return secure, conn.SetDeadline(time.Time{})
-}
-
-// open starts a stream and waits for its features. Only for streams of the
-// gateway itself.
-func (c *server) open(domain string) (*framing.Element, error) {
-	c.queue(framing.AppendStreamHeader(nil, framing.Header{To: domain, Version: "1.0"}))
-	if err := c.flush(); err != nil {
-		return nil, err
-	}
-	item, err := c.next(c.flushNow)
-	if err == nil && item.Kind == framing.StreamStart {
-		item, err = c.next(c.flushNow)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if item.Kind != framing.Stanza || !item.Element.Is(framing.NSStream, "features") {
-		return nil, errors.New("the server sent no stream features")
-	}
-	return item.Element, nil
-}
-
-// ask flushes and waits for the next element.
-func (c *server) ask() (*framing.Element, error) {
-	if err := c.flush(); err != nil {
-		return nil, err
-	}
-	item, err := c.next(c.flushNow)
-	if err != nil {
-		return nil, err
-	}
-	if item.Kind != framing.Stanza {
-		return nil, errors.New("the server ended the stream")
-	}
-	return item.Element, nil
+	return mathrand.New(mathrand.NewChaCha8(seed)), nil
 }

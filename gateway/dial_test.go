@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -124,7 +125,7 @@ const (
 func TestStartTLS(t *testing.T) {
 	cert, pool := certificate(t, "social.example")
 	address := startTLSServer(t, offer, proceed, cert)
-	conn, err := newTestGateway(t, Upstream{Address: address, RootCAs: pool}).connect(t.Context())
+	conn, err := newTestGateway(t, Upstream{Address: address, RootCAs: pool}).upstream.connect(t.Context(), netip.AddrPort{})
 	require.NoError(t, err)
 	readSafe(t, conn)
 }
@@ -146,7 +147,7 @@ func TestStartTLSThatIsNotSafe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			address := startTLSServer(t, c.features, c.answer, c.cert)
-			_, err := newTestGateway(t, Upstream{Address: address, RootCAs: c.pool}).connect(t.Context())
+			_, err := newTestGateway(t, Upstream{Address: address, RootCAs: c.pool}).upstream.connect(t.Context(), netip.AddrPort{})
 			require.ErrorContains(t, err, c.want)
 		})
 	}
@@ -163,19 +164,19 @@ func TestDirectTLS(t *testing.T) {
 			}
 		})
 	}
-	conn, err := newTestGateway(t, Upstream{Address: serve(cert), TLS: TLSDirect, RootCAs: pool}).connect(t.Context())
+	conn, err := newTestGateway(t, Upstream{Address: serve(cert), TLS: TLSDirect, RootCAs: pool}).upstream.connect(t.Context(), netip.AddrPort{})
 	require.NoError(t, err)
 	readSafe(t, conn)
-	_, err = newTestGateway(t, Upstream{Address: serve(other), TLS: TLSDirect, RootCAs: otherPool}).connect(t.Context())
+	_, err = newTestGateway(t, Upstream{Address: serve(other), TLS: TLSDirect, RootCAs: otherPool}).upstream.connect(t.Context(), netip.AddrPort{})
 	require.ErrorContains(t, err, "not social.example")
 }
 
 func TestServerThatSaysNothingIsGivenUp(t *testing.T) {
 	address := serveOne(t, func(conn net.Conn) { _, _ = bufio.NewReader(conn).ReadString('\x00') })
 	g := newTestGateway(t, Upstream{Address: address})
-	g.limits.Dial = 100 * time.Millisecond
+	g.upstream.limits.Dial = 100 * time.Millisecond
 	began := time.Now()
-	_, err := g.connect(t.Context())
+	_, err := g.upstream.connect(t.Context(), netip.AddrPort{})
 	require.Error(t, err)
 	require.Less(t, time.Since(began), 2*time.Second)
 }

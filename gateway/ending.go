@@ -67,12 +67,10 @@ var (
 	endDead   = ending{reason: "browser_silent", server: cut, silent: true}
 	endSlow   = ending{reason: "slow_reader", server: cut, silent: true}
 	// endWebSocket is for who breaks RFC 6455; the code is the violation's.
-	endWebSocket   = ending{reason: "bad_websocket", server: cut, silent: true}
-	endResumed     = ending{reason: "resumed_elsewhere", code: websocket.StatusPolicyViolation, server: cut, silent: true}
-	endServer      = ending{reason: "server_closed", code: websocket.StatusNormalClosure}
-	endLost        = ending{reason: "server_lost", code: websocket.StatusBadGateway, server: cut, silent: true, elsewhere: true}
-	endUnreachable = ending{reason: "server_unreachable", condition: framing.RemoteConnectionFailed,
-		code: websocket.StatusBadGateway, text: "The chat server cannot be reached now."}
+	endWebSocket    = ending{reason: "bad_websocket", server: cut, silent: true}
+	endResumed      = ending{reason: "resumed_elsewhere", code: websocket.StatusPolicyViolation, server: cut, silent: true}
+	endServer       = ending{reason: "server_closed", code: websocket.StatusNormalClosure}
+	endLost         = ending{reason: "server_lost", code: websocket.StatusBadGateway, server: cut, silent: true, elsewhere: true}
 	endServerSpeaks = ending{reason: "server_garbage", condition: framing.InternalServerError,
 		code: websocket.StatusInternalError, text: "The chat server said something that cannot be passed on."}
 	endPanic = ending{reason: "internal_error", condition: framing.InternalServerError,

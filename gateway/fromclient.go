@@ -173,9 +173,9 @@ func (s *stream) reachServer() bool {
 		return false
 	}
 	began := time.Now()
-	conn, err := s.g.connect(s.ctx)
+	conn, err := s.reach()
 	if err != nil {
-		s.finish(endUnreachable.with(err))
+		s.finish(unreached(err))
 		return false
 	}
 	s.g.metrics.took(stepConnect, began)

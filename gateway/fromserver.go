@@ -16,7 +16,11 @@ func (s *stream) readServer(c *server) {
 	for {
 		item, err := c.next(s.flushBoth)
 		if err != nil {
-			s.finish(readServerEnding(err))
+			e, ok := s.ungreeted(c.sock, err)
+			if !ok {
+				e = readServerEnding(err)
+			}
+			s.finish(e)
 			return
 		}
 		switch item.Kind {
@@ -91,6 +95,9 @@ func (s *stream) loginAnswer(c *server, e *framing.Element) {
 // judgeServer asks the policy and does what it says.
 func (s *stream) judgeServer(e *framing.Element) {
 	v := s.carryServer(e)
+	if e.Is(framing.NSStream, "features") {
+		s.greeting(s.server.Load().sock, v)
+	}
 	if len(v.Inject) > 0 {
 		s.flush()
 	}

@@ -24,6 +24,8 @@ type Gateway struct {
 	paces   *paces
 	guesses *guesses
 	node    string // names this process in saved states
+
+	upstream *upstream
 }
 
 // New checks the configuration. The gateway serves at once; Run does what must
@@ -41,10 +43,14 @@ func New(cfg Config) (*Gateway, error) {
 	if _, err := io.ReadFull(cfg.Rand, node); err != nil {
 		return nil, fmt.Errorf("gateway: a name for this process: %w", err)
 	}
+	up, err := newUpstream(cfg)
+	if err != nil {
+		return nil, err
+	}
 	began := cfg.Now()
 	clock := func() int64 { return int64(cfg.Now().Sub(began)) } // not moved by a change of the date
 	g := &Gateway{
-		paces: newPaces(cfg.Limits, clock), guesses: newGuesses(clock, cfg.Limits.LoginDelay),
+		upstream: up, paces: newPaces(cfg.Limits, clock), guesses: newGuesses(clock, cfg.Limits.LoginDelay),
 		node: hex.EncodeToString(node), cfg: cfg, limits: cfg.Limits, log: cfg.Log, metrics: m,
 		streams: newRegistry(cfg.Limits), asleep: newHibernation(cfg.Now, cfg.Log),
 	}
@@ -104,6 +110,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { g.recall(ctx) })
+	wg.Go(func() { g.upstream.watch(ctx) })
 	wg.Go(func() { g.pulse.run(ctx, g.limits.PingEvery) })
 	due := make(chan sleeper)
 	for range g.limits.EndedAtOnce {

@@ -17,7 +17,13 @@ type Limits struct {
 	Stall        time.Duration  // no progress with a slow browser or server, 10 s
 	PingEvery    time.Duration  // time between looks at the silence, and pings, 15 s
 	DeadAfter    time.Duration  // silence before the browser counts as gone, 44 s: noticed within 60 s
-	Dial         time.Duration  // reaching the server, TLS included, 10 s
+	Dial         time.Duration  // reaching the server, TLS included, 9 s
+	Lookup       time.Duration  // of that, an answer from DNS, 3 s
+	Connect      time.Duration  // of that, TCP to one address, 4 s
+	Secure       time.Duration  // of that, TLS or STARTTLS at one address, 5 s
+	Answer       time.Duration  // the server's first words on a new stream, 5 s
+	Dials        int            // connections to the server that are made at a time, 64
+	ProbeEvery   time.Duration  // silence after which the server is asked whether it is there, 1 min; negative: never
 	Grace        time.Duration  // for an aware client to go hidden by itself, 3 s
 	Goodbye      time.Duration  // for each side's part of an orderly end, 1 s
 	PerAddress   int            // streams from one IPv4 address or IPv6 /64, 100
@@ -63,8 +69,10 @@ func (l Limits) complete() Limits {
 		value time.Duration
 	}{
 		{&l.AuthTime, 10 * time.Second}, {&l.Stall, 10 * time.Second}, {&l.PingEvery, 15 * time.Second},
-		{&l.DeadAfter, 44 * time.Second}, {&l.Dial, 10 * time.Second}, {&l.Grace, 3 * time.Second},
+		{&l.DeadAfter, 44 * time.Second}, {&l.Dial, 9 * time.Second}, {&l.Grace, 3 * time.Second},
 		{&l.Goodbye, time.Second}, {&l.Hibernation, time.Hour}, {&l.RefreshState, 30 * time.Minute},
+		{&l.Lookup, 3 * time.Second}, {&l.Connect, 4 * time.Second}, {&l.Secure, 5 * time.Second},
+		{&l.Answer, 5 * time.Second},
 		{&l.Burst, 10 * time.Second}, {&l.Patience, 5 * time.Second},
 	} {
 		if *d.field <= 0 {
@@ -76,7 +84,7 @@ func (l Limits) complete() Limits {
 		value int
 	}{
 		{&l.AuthBytes, 10_000}, {&l.LoginTries, 3}, {&l.Queue, 256 << 10}, {&l.PerAddress, 100},
-		{&l.PerAccount, 20}, {&l.Streams, 20_000}, {&l.EndedAtOnce, 4}, {&l.Oversized, 4 << 20},
+		{&l.PerAccount, 20}, {&l.Streams, 20_000}, {&l.EndedAtOnce, 4}, {&l.Dials, 64}, {&l.Oversized, 4 << 20},
 	} {
 		if *n.field <= 0 {
 			*n.field = n.value
@@ -97,6 +105,9 @@ func (l Limits) completeRates() Limits {
 		if *n.field == 0 {
 			*n.field = n.value
 		}
+	}
+	if l.ProbeEvery == 0 {
+		l.ProbeEvery = time.Minute
 	}
 	if l.LoginDelay == 0 {
 		l.LoginDelay = 5 * time.Second

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"strconv"
 	"sync"
 	"testing"
@@ -89,24 +90,24 @@ func TestServiceRecords(t *testing.T) {
 
 	t.Run("direct TLS", func(t *testing.T) {
 		nameServer(t, map[string]uint16{directName: portOf(t, direct(cert))})
-		conn, err := newTestGateway(t, Upstream{RootCAs: pool}).connect(t.Context())
+		conn, err := newTestGateway(t, Upstream{RootCAs: pool}).upstream.connect(t.Context(), netip.AddrPort{})
 		require.NoError(t, err)
 		readSafe(t, conn)
 	})
 	t.Run("STARTTLS", func(t *testing.T) {
 		nameServer(t, map[string]uint16{startName: portOf(t, startTLSServer(t, offer, proceed, cert))})
-		conn, err := newTestGateway(t, Upstream{TLS: TLSStart, RootCAs: pool}).connect(t.Context())
+		conn, err := newTestGateway(t, Upstream{TLS: TLSStart, RootCAs: pool}).upstream.connect(t.Context(), netip.AddrPort{})
 		require.NoError(t, err)
 		readSafe(t, conn)
 	})
 	t.Run("the host's certificate", func(t *testing.T) {
 		nameServer(t, map[string]uint16{directName: portOf(t, direct(hosting))})
-		_, err := newTestGateway(t, Upstream{RootCAs: hostingPool}).connect(t.Context())
+		_, err := newTestGateway(t, Upstream{RootCAs: hostingPool}).upstream.connect(t.Context(), netip.AddrPort{})
 		require.Error(t, err)
 	})
 	t.Run("no STARTTLS where the record leads", func(t *testing.T) {
 		nameServer(t, map[string]uint16{startName: portOf(t, startTLSServer(t, "", "", cert))})
-		_, err := newTestGateway(t, Upstream{TLS: TLSStart, RootCAs: pool}).connect(t.Context())
+		_, err := newTestGateway(t, Upstream{TLS: TLSStart, RootCAs: pool}).upstream.connect(t.Context(), netip.AddrPort{})
 		require.ErrorContains(t, err, "does not offer")
 	})
 }

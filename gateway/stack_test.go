@@ -135,6 +135,9 @@ func (s *stack) startGateway(c stackConfig) {
 	if c.change != nil {
 		c.change(&cfg)
 	}
+	if cfg.Limits.ProbeEvery == 0 {
+		cfg.Limits.ProbeEvery = -1 // what stands in for a server has its streams counted
+	}
 	g, err := gateway.New(cfg)
 	require.NoError(s.t, err)
 	s.gateway = g

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -34,6 +35,7 @@ type stream struct {
 	g        *Gateway
 	id       string
 	limitKey string
+	client   netip.AddrPort // the browser's, as far as it is known
 	aware    bool
 	traces   bool // the log takes LevelTrace
 
@@ -60,7 +62,9 @@ type stream struct {
 
 	keeping keeping
 
-	server atomic.Pointer[server] // nil until the first <open/>
+	server  atomic.Pointer[server] // nil until the first <open/>
+	dialled atomic.Bool            // the server is being reached, or was
+	greeted atomic.Bool            // it has sent its first features
 
 	// The browser's reader alone.
 	parser   *framing.Parser
@@ -98,6 +102,7 @@ func (g *Gateway) newStream(r *http.Request) *stream {
 	s := &stream{
 		g: g, id: base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(id),
 		limitKey: limitKey(ClientAddress(r, g.cfg.TrustedProxies)),
+		client:   clientEndpoint(r, g.cfg.TrustedProxies),
 		aware:    r.URL.Query().Get("consent") == "walk",
 		parser:   framing.NewParser(g.limits.Frame),
 		over:     make(chan struct{}), bye: make(chan struct{}),
@@ -125,7 +130,7 @@ func (s *stream) run(sock *socket, early []byte) {
 	}}
 	s.loginBy = time.AfterFunc(s.g.limits.AuthTime, func() {
 		if !s.isLoggedIn() {
-			s.finish(endAuthTime)
+			s.finish(s.tooLate())
 		}
 	})
 	s.g.pulse.add(s)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -51,7 +52,7 @@ func (g *Gateway) endSession(ctx context.Context, s sleeper) error {
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
-	conn, err := g.connect(ctx)
+	conn, err := g.upstream.connect(ctx, netip.AddrPort{})
 	if err != nil {
 		return err
 	}

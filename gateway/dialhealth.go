@@ -1,0 +1,241 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+)
+
+// How long the watch waits between two probes of a server that is out of reach:
+// doubled from the first to the last, half of it at random.
+const (
+	firstProbe = 500 * time.Millisecond
+	lastProbe  = 10 * time.Second
+	// repeatAfter is how often a fault that stays the same is logged.
+	repeatAfter = 10 * time.Minute
+)
+
+// health is how the server was found last.
+type health struct {
+	wake chan struct{} // a token: it has just gone
+
+	mu      sync.Mutex
+	found   *fault    // nil: nothing is known against it
+	since   time.Time // of the first fault in a row
+	told    time.Time // when the fault was logged
+	words   string    // as it was logged
+	heard   time.Time // of its last greeting
+	probing *probing  // nil: none under way
+}
+
+// probing is one probe, whose answer all share who wait for it.
+type probing struct {
+	done chan struct{} // closed after err is set
+	err  error
+}
+
+// fault is what is wrong with the server, nil if nothing is known.
+func (h *health) fault() *fault {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.found
+}
+
+// note keeps what came of an attempt. Errors that say nothing of the server count
+// for nothing, and so does a mere connection: it is a greeting that shows that
+// the server lives.
+func (u *upstream) note(err error) {
+	f := (*fault)(nil)
+	if !errors.As(err, &f) {
+		return
+	}
+	h, now := &u.health, u.now()
+	h.mu.Lock()
+	first := h.found == nil
+	if first {
+		h.since = now
+	}
+	h.found = f
+	tell := first || f.Error() != h.words || now.Sub(h.told) >= repeatAfter
+	if tell {
+		h.told, h.words = now, f.Error()
+	}
+	since := h.since
+	h.mu.Unlock()
+	u.metrics.faults.WithLabelValues(string(f.step)).Inc()
+	u.metrics.reachable.Set(0)
+	if tell {
+		u.log.Error("gateway: the XMPP server cannot be used", "step", string(f.step), "server", f.where,
+			"error", f.Error(), "advice", f.advice(u.domain), "since", since)
+	}
+	if first {
+		select {
+		case h.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// greeted notes that the server answered as it should.
+func (u *upstream) greeted() {
+	h, now := &u.health, u.now()
+	h.mu.Lock()
+	was, since, never := h.found, h.since, h.heard.IsZero()
+	h.found, h.heard = nil, now
+	h.mu.Unlock()
+	u.metrics.reachable.Set(1)
+	switch {
+	case was != nil:
+		u.log.Info("gateway: the XMPP server answers again", "after", now.Sub(since).Round(time.Millisecond).String())
+	case never:
+		u.log.Info("gateway: the XMPP server answers")
+	}
+}
+
+// answers waits until the server may be dialled: at once as long as nothing is
+// known against it, else until a probe has its answer. The error is the probe's.
+func (u *upstream) answers(ctx context.Context) error {
+	for u.health.fault() != nil {
+		err := u.askOnce(ctx)
+		if f := (*fault)(nil); err == nil || errors.As(err, &f) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		} // else whoever probed has left: it is our turn
+	}
+	return nil
+}
+
+// askOnce probes, or waits for the probe that is under way.
+func (u *upstream) askOnce(ctx context.Context) error {
+	u.health.mu.Lock()
+	p := u.health.probing
+	mine := p == nil
+	if mine {
+		p = &probing{done: make(chan struct{})}
+		u.health.probing = p
+	}
+	u.health.mu.Unlock()
+	if mine {
+		p.err = u.probe(ctx)
+		u.health.mu.Lock()
+		u.health.probing = nil
+		u.health.mu.Unlock()
+		close(p.done)
+		return p.err
+	}
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// probe connects, looks whether the server would let people log in, and leaves.
+func (u *upstream) probe(ctx context.Context) error {
+	whole := ctx
+	ctx, cancel := context.WithTimeout(ctx, u.limits.Dial)
+	defer cancel()
+	conn, err := u.dial(ctx, netip.AddrPort{})
+	if err == nil {
+		err = u.look(ctx, conn)
+		_ = conn.Close() // it was only a question
+	}
+	if whole.Err() != nil && err != nil {
+		return whole.Err()
+	}
+	if u.note(err); err == nil {
+		u.greeted()
+	}
+	return err
+}
+
+// look opens a stream and reads what it offers.
+func (u *upstream) look(ctx context.Context, conn net.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, u.limits.Answer)
+	defer cancel()
+	where := conn.RemoteAddr().String()
+	release := bounded(ctx, conn)
+	defer release()
+	c := newOwnServer(conn, u.limits.Answer)
+	features, err := c.open(u.domain)
+	if err != nil {
+		return asFault(inTime(ctx, err), atAnswer, where)
+	}
+	c.queue(framing.AppendStreamEnd(nil))
+	_ = c.flush() // a courtesy
+	return offersLogin(features, where)
+}
+
+// offersLogin is nil if people can log in by their passwords.
+func offersLogin(features *framing.Element, where string) error {
+	if mechanisms := features.Child(nsSASL, "mechanisms"); mechanisms != nil {
+		for m := range mechanisms.Children() {
+			if strings.TrimSpace(m.Text()) == mechanism {
+				return nil
+			}
+		}
+	}
+	return newFault(atLogin, where, errNoPlain)
+}
+
+// watch keeps knowing how the server is, until ctx ends: it asks at the start, when
+// a stream has found it gone, then again and again until it is back, and when
+// nobody has come by for long.
+func (u *upstream) watch(ctx context.Context) {
+	pause := firstProbe
+	for ctx.Err() == nil && u.limits.ProbeEvery > 0 {
+		if u.health.fault() != nil || u.isForgotten() {
+			_ = u.askOnce(ctx) // noted
+		}
+		wait := u.limits.ProbeEvery
+		if u.health.fault() != nil {
+			wait, pause = pause, min(2*pause, lastProbe)
+		} else {
+			pause = firstProbe
+		}
+		u.rest(ctx, wait)
+	}
+}
+
+// isForgotten says that nothing was heard of the server for long.
+func (u *upstream) isForgotten() bool {
+	u.health.mu.Lock()
+	defer u.health.mu.Unlock()
+	return u.now().Sub(u.health.heard) >= u.limits.ProbeEvery
+}
+
+// rest waits, half of it at random, or until the server is found gone.
+func (u *upstream) rest(ctx context.Context, wait time.Duration) {
+	if dice, err := u.dice(); err == nil {
+		wait = wait/2 + time.Duration(dice.Int64N(int64(wait/2)+1))
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-u.health.wake:
+	case <-ctx.Done():
+	}
+}
+
+// Reachable tells how the XMPP server was found last. problem is "" if nothing is
+// known against it, else which step failed and what to do, for the admin;
+// since is then when that began.
+func (g *Gateway) Reachable() (problem string, since time.Time) {
+	h := &g.upstream.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.found == nil {
+		return "", time.Time{}
+	}
+	return h.found.problem(g.cfg.Domain), h.since
+}

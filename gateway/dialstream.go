@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
+)
+
+// The endings of a stream whose server could not be reached. The close codes are
+// those of RFC 6455's registry: 1014 for a bad gateway, 1013 for "try again
+// later", which asks for a longer pause.
+var (
+	endUnreachable = ending{reason: "server_unreachable", condition: framing.RemoteConnectionFailed,
+		code: websocket.StatusBadGateway, text: "The chat server cannot be reached now."}
+	endMute = ending{reason: "server_mute", condition: framing.RemoteConnectionFailed,
+		code: websocket.StatusBadGateway, text: "The chat server does not answer now.", server: cut}
+	endBusy = ending{reason: "server_busy", condition: framing.ResourceConstraint,
+		code: websocket.StatusTryAgainLater, text: "Too many people are connecting. Please try again later."}
+)
+
+// unreached is the ending for an error of connect.
+func unreached(err error) ending {
+	if errors.Is(err, errBusy) {
+		return endBusy
+	}
+	return endUnreachable.with(err)
+}
+
+// reach connects to the server, which has to greet in time from now on.
+func (s *stream) reach() (net.Conn, error) {
+	s.dialled.Store(true)
+	conn, err := s.g.upstream.connect(s.ctx, s.client)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(s.g.limits.Answer)); err != nil {
+		return nil, errors.Join(asFault(err, atAnswer, conn.RemoteAddr().String()), conn.Close())
+	}
+	return conn, nil
+}
+
+// greeting looks at the features of a new stream, on the goroutine that reads
+// from the server: the first ones show that the server is there.
+func (s *stream) greeting(conn net.Conn, v policy.Verdict) {
+	if s.greeted.Swap(true) {
+		return
+	}
+	_ = conn.SetReadDeadline(time.Time{}) // if it fails, so will the next read
+	if v.Action == policy.End {
+		s.g.upstream.note(newFault(atLogin, conn.RemoteAddr().String(), errNoPlain))
+		return
+	}
+	s.g.upstream.greeted()
+}
+
+// ungreeted is the ending for a server that went or fell silent before it had
+// greeted. ok is false if it had, or if the stream is over for another reason.
+func (s *stream) ungreeted(conn net.Conn, err error) (e ending, ok bool) {
+	if s.greeted.Load() || s.isOver() {
+		return ending{}, false
+	}
+	f := asFault(err, atAnswer, conn.RemoteAddr().String())
+	s.g.upstream.note(f)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return endMute.with(f), true
+	}
+	if errors.Is(err, io.EOF) || !errors.As(err, new(*framing.Error)) {
+		return endUnreachable.with(f), true
+	}
+	return ending{}, false
+}
+
+// tooLate is the ending for a login that did not come in time: the server's fault
+// if it has the word.
+func (s *stream) tooLate() ending {
+	s.mu.Lock()
+	now := s.phase
+	s.mu.Unlock()
+	if now == phaseAuth || (s.dialled.Load() && !s.greeted.Load()) {
+		return endMute
+	}
+	return endAuthTime
+}

@@ -1,0 +1,82 @@
+package gateway
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"net/http"
+	"net/netip"
+)
+
+// proxySignature begins every header of the PROXY protocol, version 2 (section 2.2
+// of its specification, haproxy.org/download/2.9/doc/proxy-protocol.txt).
+const proxySignature = "\r\n\r\n\x00\r\nQUIT\n"
+
+// Version and command, and address family and protocol, of that section.
+const (
+	proxyLocal  = 0x20 // the sender speaks for itself
+	proxyProxy  = 0x21 // the sender speaks for a client
+	proxyUnspec = 0x00
+	proxyTCP4   = 0x11
+	proxyTCP6   = 0x21
+)
+
+// appendProxyHeader appends the header for a client of the server's address to.
+// Without a client (the zero value) the server sees the gateway's own address.
+//
+// The header has one address family, the client's, so that the server's rules and
+// bans meet the address that the client really has. A server of the other family
+// is told as ::ffff:a.b.c.d, and where it has no such form as 0.0.0.0; servers
+// do not look at it.
+func appendProxyHeader(b []byte, client, to netip.AddrPort) []byte {
+	b = append(b, proxySignature...)
+	from, server := client.Addr().Unmap().WithZone(""), to.Addr().Unmap().WithZone("")
+	switch {
+	case from.Is4():
+		if !server.Is4() {
+			server = netip.IPv4Unspecified()
+		}
+		b = append(b, proxyProxy, proxyTCP4, 0, 12)
+		b = append(b, from.AsSlice()...)
+		b = append(b, server.AsSlice()...)
+	case from.Is6():
+		source, destination := from.As16(), netip.IPv6Unspecified().As16()
+		if server.IsValid() {
+			destination = server.As16()
+		}
+		b = append(b, proxyProxy, proxyTCP6, 0, 36)
+		b = append(b, source[:]...)
+		b = append(b, destination[:]...)
+	default:
+		return append(b, proxyLocal, proxyUnspec, 0, 0)
+	}
+	b = binary.BigEndian.AppendUint16(b, client.Port())
+	return binary.BigEndian.AppendUint16(b, to.Port())
+}
+
+// introduce tells the server whom the connection is for, before anything else is
+// said on it, TLS included.
+func (u *upstream) introduce(ctx context.Context, conn net.Conn, client netip.AddrPort) error {
+	var to netip.AddrPort
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		to = tcp.AddrPort()
+	}
+	release := bounded(ctx, conn)
+	defer release()
+	// One write: a receiver may expect the header in one segment.
+	if _, err := conn.Write(appendProxyHeader(nil, client, to)); err != nil {
+		return inTime(ctx, err)
+	}
+	return nil
+}
+
+// clientEndpoint is the address a request came from, and its port if it is known:
+// proxies tell the address alone.
+func clientEndpoint(r *http.Request, trusted []netip.Prefix) netip.AddrPort {
+	addr := ClientAddress(r, trusted)
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err == nil && peer.Addr().Unmap() == addr {
+		return netip.AddrPortFrom(addr, peer.Port())
+	}
+	return netip.AddrPortFrom(addr, 0)
+}
