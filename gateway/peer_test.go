@@ -39,6 +39,13 @@ type peer struct {
 // connect opens the WebSocket. query is what follows the path.
 func (s *stack) connect(query string) *peer {
 	s.t.Helper()
+	return s.connectWith(query, http.Header{})
+}
+
+// connectWith is connect with further headers.
+func (s *stack) connectWith(query string, header http.Header) *peer {
+	s.t.Helper()
+	header.Set("Origin", pageURL)
 	p := &peer{t: s.t, pings: make(chan struct{}, 1)}
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		var d net.Dialer
@@ -47,7 +54,7 @@ func (s *stack) connect(query string) *peer {
 		return conn, err
 	}}}
 	ws, _, err := websocket.Dial(s.t.Context(), s.url+"/xmpp-websocket"+query, &websocket.DialOptions{
-		Subprotocols: []string{"xmpp"}, HTTPClient: client, HTTPHeader: http.Header{"Origin": {pageURL}},
+		Subprotocols: []string{"xmpp"}, HTTPClient: client, HTTPHeader: header,
 		OnPingReceived: func(context.Context, []byte) bool {
 			select {
 			case p.pings <- struct{}{}:
