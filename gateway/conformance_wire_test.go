@@ -2,12 +2,8 @@ package gateway_test
 
 import (
 	"bufio"
-	"context"
-	"crypto/sha1"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -259,112 +255,3 @@ func (w *wire) closed(f *far, code int) (heard string) {
 }
 
 const streamClose = "<close xmlns='" + framing.NSFraming + "'/>"
-
-// far is an XMPP server of which a test says every word. It takes the gateway's
-// connections one by one.
-type far struct {
-	t        *testing.T
-	listener *net.TCPListener
-	conn     net.Conn
-	rest     string // read and not yet expected
-}
-
-func newFar(t *testing.T) *far {
-	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	f := &far{t: t, listener: l.(*net.TCPListener)}
-	t.Cleanup(func() {
-		_ = l.Close()
-		if f.conn != nil {
-			_ = f.conn.Close()
-		}
-	})
-	return f
-}
-
-// accept waits for the gateway.
-func (f *far) accept() {
-	f.t.Helper()
-	if f.conn != nil {
-		_ = f.conn.Close()
-	}
-	require.NoError(f.t, f.listener.SetDeadline(time.Now().Add(2*waitLimit)))
-	conn, err := f.listener.Accept()
-	require.NoError(f.t, err)
-	require.NoError(f.t, conn.SetDeadline(time.Now().Add(2*waitLimit)))
-	f.conn, f.rest = conn, ""
-}
-
-// expect reads until s has come and returns all up to its end.
-func (f *far) expect(s string) string {
-	f.t.Helper()
-	buf := make([]byte, 4096)
-	for !strings.Contains(f.rest, s) {
-		n, err := f.conn.Read(buf)
-		f.rest += string(buf[:n])
-		if n == 0 {
-			require.NoError(f.t, err, "waiting for %q, there is %q", s, f.rest)
-		}
-	}
-	i := strings.Index(f.rest, s) + len(s)
-	seen := f.rest[:i]
-	f.rest = f.rest[i:]
-	return seen
-}
-
-// ended is all that comes until the gateway ends its stream, which the far end
-// answers (RFC 6120 section 4.4), or the connection.
-func (f *far) ended() string {
-	f.t.Helper()
-	buf := make([]byte, 4096)
-	for !strings.Contains(f.rest, "</stream:stream>") {
-		n, err := f.conn.Read(buf)
-		f.rest += string(buf[:n])
-		if err != nil {
-			var timeout net.Error
-			require.False(f.t, errors.As(err, &timeout) && timeout.Timeout(), "the connection stays open")
-			return f.rest
-		}
-	}
-	f.say("</stream:stream>")
-	_ = f.conn.Close()
-	return f.rest
-}
-
-func (f *far) say(xml string) {
-	f.t.Helper()
-	_, err := io.WriteString(f.conn, xml)
-	require.NoError(f.t, err)
-}
-
-const (
-	farHeader = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='" + framing.NSStream +
-		"' from='" + domain + "' id='%s' version='1.0' xml:lang='en'>"
-	farMechanisms = "<stream:features><mechanisms xmlns='" + nsSASL + "'><mechanism>PLAIN</mechanism></mechanisms></stream:features>"
-	farBind       = "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/></stream:features>"
-)
-
-// greet answers a stream header with one of its own and features.
-func (f *far) greet(id, features string) string {
-	f.t.Helper()
-	header := f.expect("<stream:stream") + f.expect(">")
-	f.say(fmt.Sprintf(farHeader, id) + features)
-	return header
-}
-
-// knows is a Credentials of one person.
-type knows struct{}
-
-func (knows) Lookup(_ context.Context, username, secret string) (account, session, credential string, ok bool, err error) {
-	return "id-" + username, "s-" + username, "c-" + username, username == "alice" && secret == farSecret, nil
-}
-
-const farSecret = "tlt_on-the-wire"
-
-// accepts is what a server answers to wsKey.
-func accepts() string {
-	sum := sha1.Sum([]byte(wsKey + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	return base64.StdEncoding.EncodeToString(sum[:])
-}

@@ -122,6 +122,9 @@ func TestRollingRestart(t *testing.T) {
 		PrivacyLists: true, C2SPort: xmpp,
 	})
 	rovers := rove(t, cfg, url, pairs)
+	state := func() string {
+		return fmt.Sprintf("%+v, %d and %d streams", tally(t, rovers), streams(one), streams(two))
+	}
 	require.Equal(t, 2*pairs, streams(one)+streams(two))
 	require.Positive(t, streams(one))
 	require.Positive(t, streams(two))
@@ -134,19 +137,19 @@ func TestRollingRestart(t *testing.T) {
 		assert.NotContains(t, old.text(), "not everything ended in time")
 		assert.NotContains(t, old.text(), `"level":"ERROR"`)
 		remaining := []*running{two, one}[i]
-		eventually(t, func() bool { return tally(t, rovers).resumed >= before+moved && streams(remaining) == 2*pairs })
+		eventually(t, state, func() bool { return tally(t, rovers).resumed >= before+moved && streams(remaining) == 2*pairs })
 		fresh := startServing(t, path, nil)
 		if i == 0 {
 			one = fresh
 		}
 		balance(fresh, remaining)
 		sent := tally(t, rovers).sent
-		eventually(t, func() bool { return tally(t, rovers).sent > sent+2*pairs })
+		eventually(t, state, func() bool { return tally(t, rovers).sent > sent+2*pairs })
 	}
 	for _, r := range rovers {
 		r.rest()
 	}
-	eventually(t, func() bool { tally := tally(t, rovers); return tally.sent == tally.seen })
+	eventually(t, state, func() bool { tally := tally(t, rovers); return tally.sent == tally.seen })
 	done := tally(t, rovers)
 	assert.GreaterOrEqual(t, done.resumed, 2*pairs)
 	t.Logf("%d messages between %d pairs, %d resumptions", done.sent, pairs, done.resumed)
@@ -221,14 +224,14 @@ func streams(r *running) (n int) {
 }
 
 // eventually is await with the patience that thousands of logins need.
-func eventually(t *testing.T, so func() bool) {
+func eventually(t *testing.T, state func() string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for began := time.Now(); !so(); {
 		<-tick.C
 		if time.Since(began) > 4*time.Minute {
-			t.Fatal("waited for too long")
+			t.Fatalf("waited for too long, there is %s", state())
 		}
 	}
 }
