@@ -13,7 +13,7 @@ const loginRate = 300
 
 // memoryRuns is how often the memory of ways that are not ours is measured at
 // most: it is there for comparison, and takes long.
-const memoryRuns = 3
+const memoryRuns = 1
 
 // crowd measures what streams cost that do nothing: the memory, and what they
 // do to those who talk. Everything starts anew for it, so that no earlier

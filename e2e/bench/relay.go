@@ -180,7 +180,11 @@ func (r *rig) flood(ctx context.Context, o options, l *load.Loop, way string, st
 
 func (r *rig) trips(ctx context.Context, o options, l *load.Loop, way string, streams []*load.Stream, rate float64, to results) error {
 	m := r.meter(way)
-	took, err := l.RoundTrips(ctx, streams, load.Trips{Rate: rate, Warm: o.warm, Length: o.length(), Mark: m.mark})
+	length := o.length()
+	if rate == rates[0] { // of a thousand only ten are beyond the p99
+		length += length / 2
+	}
+	took, err := l.RoundTrips(ctx, streams, load.Trips{Rate: rate, Warm: o.warm, Length: length, Mark: m.mark})
 	if err != nil {
 		return err
 	}
