@@ -27,9 +27,14 @@ type browser struct {
 	left  chan struct{} // closed when nothing more is read
 
 	closing sync.Once
-	pong    []byte // the answer that is due to a ping; of the reader alone
-	pinged  bool
-	got     int // bytes since the stream last counted them; of the reader alone
+
+	// The reader's alone.
+	pong   []byte // the answer that is due to a ping
+	pinged bool
+	got    int  // bytes since the stream last counted them
+	begun  bool // begin has been called
+	roused bool // a rest has ended, and no message has come since
+	fed    bool // something else has
 }
 
 // newBrowser takes a connection after the handshake, and what came behind the
@@ -50,20 +55,27 @@ func (c closed) Error() string {
 	return fmt.Sprintf("gateway: the browser closed with code %d", int(c))
 }
 
+// begin is for a goroutine that goes on reading, after the first.
+func (b *browser) begin() { b.roused, b.fed = b.begun, false; b.begun = true }
+
 // read returns the next message of at most limit bytes; it may be overwritten,
 // and lives until the next call. Before it waits it calls before. Errors:
 // wsframe.ErrTooBig for one that is over the limit, and then errCut with its
-// beginning when it has gone by; framing.ErrBinary, closed, a *wsframe.Error, or that of a
-// connection that has ended.
+// beginning when it has gone by; framing.ErrBinary, errRest, closed, a
+// *wsframe.Error, or that of a connection that has ended.
 func (b *browser) read(limit int, before func()) ([]byte, error) {
 	for {
 		m, err := b.in.Next(limit)
 		if errors.Is(err, wsframe.ErrNeedMore) {
 			b.answerPing()
 			before()
+			if b.roused && b.fed { // a pong, as it seems
+				return nil, errRest
+			}
 			if err := b.fill(); err != nil {
 				return nil, err
 			}
+			b.fed = true
 			continue
 		}
 		if err != nil {
@@ -71,6 +83,7 @@ func (b *browser) read(limit int, before func()) ([]byte, error) {
 		}
 		switch m.Kind {
 		case wsframe.Text:
+			b.roused = false
 			if m.Cut {
 				return m.Data, errCut
 			}
@@ -118,6 +131,8 @@ func (b *browser) discard(limit int, closed func()) {
 			if e, err := framing.ParseFrame(frame, framing.ClientLimits); err == nil && framing.IsClose(e) {
 				closed()
 			}
+		case errors.Is(err, errRest):
+			b.roused = false
 		case errors.Is(err, wsframe.ErrTooBig), errors.Is(err, errCut), errors.Is(err, framing.ErrBinary):
 		default:
 			return

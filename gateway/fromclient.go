@@ -17,9 +17,21 @@ import (
 // readBrowser carries the browser's frames to the server until the stream is
 // over, then reads on for the browser's own goodbye.
 func (s *stream) readBrowser() {
-	defer close(s.browser.left)
+	rests := false
+	defer func() {
+		if !rests {
+			close(s.browser.left)
+		}
+	}()
+	s.browser.begin()
 	for !s.isOver() {
 		frame, err := s.browser.read(s.frameLimit(), s.beforeRead)
+		if errors.Is(err, errRest) {
+			if rests = s.rest(s.browser.sock, s.readBrowser); rests {
+				return
+			}
+			continue
+		}
 		if err == nil {
 			s.g.metrics.fromClient.Add(int64(len(frame)))
 			s.unauthed += len(frame) // read only before the login
@@ -186,7 +198,7 @@ func (s *stream) reachServer() bool {
 	s.policy = stranger
 	s.mu.Unlock()
 	s.server.Store(c)
-	if !s.start(func() { defer close(c.done); s.readServer(c) }) || s.isOver() {
+	if !s.start(func() { s.readServer(c) }) || s.isOver() {
 		c.close() // goodbye may have been too early to see it
 		return false
 	}

@@ -13,8 +13,20 @@ import (
 // readServer carries the server's stream to the browser until it ends. When
 // the stream is over it reads on for the server's own end of it.
 func (s *stream) readServer(c *server) {
+	rests := false
+	defer func() {
+		if !rests {
+			close(c.done)
+		}
+	}()
 	for {
 		item, err := c.next(s.flushBoth)
+		if errors.Is(err, errRest) {
+			if rests = s.rest(c.sock, func() { s.readServer(c) }); rests {
+				return
+			}
+			continue
+		}
 		if err != nil {
 			e, ok := s.ungreeted(c.sock, err)
 			if !ok {

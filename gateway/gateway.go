@@ -20,6 +20,7 @@ type Gateway struct {
 	metrics *metrics
 	streams *registry
 	pulse   pulse
+	resting resting
 	asleep  *hibernation
 	paces   *paces
 	guesses *guesses
@@ -103,15 +104,21 @@ func (g *Gateway) ConsentChanged(account string, presence, typing, receipts bool
 	})
 }
 
-// Run finds the browsers that are gone without a word, and ends the sessions that must not wait for a resumption any longer, those
-// that an earlier process left behind included. It returns nil when ctx has
-// ended and its goroutines with it.
+// Run finds the browsers that are gone without a word, lets go of what silent
+// streams do not need, and ends the sessions that must not wait for a
+// resumption any longer, those that an earlier process left behind included.
+// It returns nil when ctx has ended and its goroutines with it.
 func (g *Gateway) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { g.recall(ctx) })
 	wg.Go(func() { g.upstream.watch(ctx) })
-	wg.Go(func() { g.pulse.run(ctx, g.limits.PingEvery) })
+	wg.Go(func() { g.pulse.run(ctx, g.limits.PingEvery/5) })
+	wg.Go(func() {
+		if err := g.resting.run(ctx); err != nil && ctx.Err() == nil {
+			g.log.Warn("gateway: silent streams keep their goroutines", "error", err)
+		}
+	})
 	due := make(chan sleeper)
 	for range g.limits.EndedAtOnce {
 		wg.Go(func() { g.endSessions(ctx, due) })

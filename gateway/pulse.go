@@ -62,7 +62,8 @@ func (p *pulse) queued() (all, most int) {
 
 // run looks at each stream once in every turn until ctx ends.
 func (p *pulse) run(ctx context.Context, turn time.Duration) {
-	t := time.NewTicker(max(turn/pulseSlots, time.Millisecond))
+	turn = max(turn, pulseSlots*time.Millisecond)
+	t := time.NewTicker(turn / pulseSlots)
 	defer t.Stop()
 	var list []*stream
 	for slot := 0; ; slot = (slot + 1) % pulseSlots {
@@ -73,7 +74,7 @@ func (p *pulse) run(ctx context.Context, turn time.Duration) {
 		}
 		list = p.of(slot, list[:0])
 		for _, s := range list {
-			s.look()
+			s.look(turn)
 		}
 		clear(list)
 	}

@@ -61,8 +61,8 @@ func (c *server) next(before func()) (framing.Item, error) {
 			return framing.Item{}, io.EOF
 		}
 		if n == 0 && err != nil {
-			if errors.Is(err, io.EOF) {
-				return framing.Item{}, io.EOF
+			if errors.Is(err, io.EOF) || errors.Is(err, errRest) {
+				return framing.Item{}, err
 			}
 			return framing.Item{}, fmt.Errorf("gateway: reading from the server: %w", err)
 		}

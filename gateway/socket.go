@@ -6,7 +6,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // socket is one connection. On TCP it waits for bytes without holding memory
@@ -19,6 +22,11 @@ type socket struct {
 	// sends small stanzas without TCP_NODELAY waits for that with the next one,
 	// and would wait for 40 ms.
 	acks bool
+
+	stirred atomic.Bool   // bytes have come since tire
+	tired   atomic.Bool   // fill is to return errRest
+	asleep  atomic.Bool   // nobody reads: a function waits in resting
+	ticket  atomic.Uint64 // the last one there
 
 	into      filler
 	read      descriptor
@@ -58,11 +66,53 @@ func (c *socket) fill(f filler) (int, error) {
 		return c.fillSlowly(f)
 	}
 	c.into = f
-	if err := c.raw.Read(c.readable); err != nil {
+	err := c.raw.Read(c.readable)
+	switch {
+	case err == nil:
+		if !c.stirred.Load() {
+			c.stirred.Store(true)
+		}
+		return c.n, c.err
+	case c.tired.Load() && errors.Is(err, os.ErrDeadlineExceeded):
+		c.tired.Store(false)
+		_ = c.SetReadDeadline(time.Time{})
+		return 0, errRest
+	default:
 		return 0, err
 	}
-	return c.n, c.err
 }
+
+// errRest is what fill returns when nothing has come for a while.
+var errRest = errors.New("gateway: nothing comes")
+
+// tire has the goroutine in fill return if nothing has come since the last
+// call. Any goroutine may call it.
+func (c *socket) tire() {
+	if c.raw == nil || c.asleep.Load() || c.stirred.Swap(false) {
+		return
+	}
+	c.tired.Store(true)
+	_ = c.SetReadDeadline(time.Unix(1, 0))
+}
+
+// rest leaves the connection to r until there is something to read, or wake is
+// called: then read is, once. After that, which may be before rest returns,
+// another goroutine calls fill. It reports false if nothing of that is so.
+func (c *socket) rest(r *resting, read func()) (ok bool) {
+	ticket := r.ticket()
+	c.asleep.Store(true)
+	c.ticket.Store(ticket)
+	err := c.raw.Control(func(fd uintptr) {
+		ok = r.rest(ticket, fd, func() { c.asleep.Store(false); read() })
+	})
+	if !ok || err != nil {
+		c.asleep.Store(false)
+	}
+	return ok
+}
+
+// wake ends rest.
+func (c *socket) wake(r *resting) { r.wake(c.ticket.Load()) }
 
 // readNow is called when there may be something to read, and reports whether
 // there was.

@@ -199,6 +199,10 @@ func (s *stream) isOver() bool {
 // on a goroutine of its own.
 func (s *stream) leave() {
 	s.g.pulse.remove(s)
+	s.browser.sock.wake(&s.g.resting)
+	if c := s.server.Load(); c != nil {
+		c.sock.wake(&s.g.resting)
+	}
 	s.guard(func() {
 		defer s.abandon() // in case that goodbye fails
 		s.goodbye(s.ending)
@@ -222,16 +226,37 @@ func (s *stream) abandon() {
 	}
 }
 
-// look finds the browsers that went away without a word, and renews the saved
-// state. The pulse calls it; it does not wait for anything.
-func (s *stream) look() {
+// look finds the browsers that went away without a word, renews the saved
+// state, and has rest who has nothing to read. The pulse calls it, every turn; it does not
+// wait for anything.
+func (s *stream) look(turn time.Duration) {
 	silence := s.browser.silence()
 	if silence > s.g.limits.DeadAfter {
 		s.finish(endDead)
-	} else if silence >= s.g.limits.PingEvery/2 {
+	} else if silence >= s.g.limits.PingEvery-turn/2 {
 		s.browser.ping()
 	}
 	s.refresh()
+	if !s.isLoggedIn() {
+		return
+	}
+	s.browser.sock.tire()
+	if c := s.server.Load(); c != nil {
+		c.sock.tire()
+	}
+}
+
+// rest ends the work of a reader until there is something to read. It reports
+// whether read goes on then, on another goroutine; that one may be there before
+// rest returns.
+func (s *stream) rest(c *socket, read func()) bool {
+	if s.isOver() || !c.rest(&s.g.resting, func() { s.start(read) }) {
+		return false
+	}
+	if s.isOver() { // leave may have been too early to wake it
+		c.wake(&s.g.resting)
+	}
+	return true
 }
 
 func (s *stream) isLoggedIn() bool {
