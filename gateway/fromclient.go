@@ -30,6 +30,7 @@ func (s *stream) readBrowser() {
 			if rests = s.rest(s.browser.sock, s.readBrowser); rests {
 				return
 			}
+			s.browser.roused = false // it has to wait here
 			continue
 		}
 		if err == nil {
