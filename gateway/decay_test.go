@@ -48,7 +48,7 @@ func TestSilentBrowserIsNoticed(t *testing.T) {
 }
 
 func TestBrowserThatAnswersPingsStays(t *testing.T) {
-	const every, dead = 20 * time.Millisecond, 400 * time.Millisecond
+	const every, dead = 100 * time.Millisecond, 2 * time.Second
 	s, _ := recorded(t, func(c *gateway.Config) { c.Limits.PingEvery, c.Limits.DeadAfter = every, dead })
 	p := s.online("alice", "")
 	ended := make(chan error, 1)
