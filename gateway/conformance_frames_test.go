@@ -203,7 +203,7 @@ func TestViolationsOfWebSocket(t *testing.T) {
 // for a sign of life, and one that gives none is gone.
 func TestPings(t *testing.T) {
 	s, f := wired(t, func(c *gateway.Config) {
-		c.Limits.PingEvery, c.Limits.DeadAfter = 20*time.Millisecond, 400*time.Millisecond
+		c.Limits.PingEvery, c.Limits.DeadAfter = 100*time.Millisecond, 2*time.Second
 	})
 	w := dialWire(t, s.url)
 	w.binds(f)

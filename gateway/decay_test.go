@@ -41,7 +41,7 @@ func (s *stack) endedFor(reason string) {
 
 func TestSilentBrowserIsNoticed(t *testing.T) {
 	s, _ := recorded(t, func(c *gateway.Config) {
-		c.Limits.PingEvery, c.Limits.DeadAfter = 20*time.Millisecond, 100*time.Millisecond
+		c.Limits.PingEvery, c.Limits.DeadAfter = 100*time.Millisecond, 2*time.Second
 	})
 	s.online("alice", "") // reads nothing more, so answers no ping
 	s.endedFor("browser_silent")
