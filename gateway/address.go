@@ -8,13 +8,15 @@ import (
 
 // ClientAddress is the address a request came from. X-Forwarded-For is read
 // from its right end and only as far as trusted proxies wrote it: the entry
-// that a trusted proxy did not write itself is the client.
+// that a trusted proxy did not write itself is the client. Forwarded (RFC 7239),
+// X-Real-IP and the like are not looked at: a proxy that sets one of them passes
+// on what a client wrote into the others.
 func ClientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil { // a Unix socket: only the proxy in front can be there
 		return lastForwarded(r, trusted, netip.Addr{})
 	}
-	addr := peer.Addr().Unmap()
+	addr := peer.Addr().Unmap().WithZone("")
 	if !contains(trusted, addr) {
 		return addr
 	}
@@ -22,18 +24,39 @@ func ClientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 }
 
 func lastForwarded(r *http.Request, trusted []netip.Prefix, addr netip.Addr) netip.Addr {
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		addr = hop.Unmap().WithZone("")
-		if !contains(trusted, addr) {
-			break
+	lines := r.Header.Values("X-Forwarded-For")
+	for i := len(lines) - 1; i >= 0; i-- {
+		for rest := lines[i]; ; {
+			comma := strings.LastIndexByte(rest, ',')
+			hop, ok := parseHop(rest[comma+1:])
+			if !ok {
+				return addr
+			}
+			if addr = hop; !contains(trusted, addr) {
+				return addr
+			}
+			if comma < 0 {
+				break
+			}
+			rest = rest[:comma]
 		}
 	}
 	return addr
+}
+
+// parseHop reads one entry: an address, with a port where a proxy adds one.
+func parseHop(s string) (netip.Addr, bool) {
+	s = strings.Trim(s, " \t")
+	hop, err := netip.ParseAddr(s)
+	if err != nil {
+		var withPort netip.AddrPort
+		withPort, err = netip.ParseAddrPort(s)
+		hop = withPort.Addr()
+	}
+	if err != nil && strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		hop, err = netip.ParseAddr(s[1 : len(s)-1])
+	}
+	return hop.Unmap().WithZone(""), err == nil
 }
 
 func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
