@@ -37,12 +37,17 @@ func addFrames(f *testing.F) {
 	} {
 		f.Add([]byte(frame))
 	}
-	corpus, err := os.ReadFile("testdata/corpus.txt") // what long runs came upon, one Go string a line
+	addCorpus(f, "testdata/corpus.txt")
+}
+
+// addCorpus adds what long runs came upon: one Go string a line.
+func addCorpus(f *testing.F, name string) {
+	corpus, err := os.ReadFile(name)
 	require.NoError(f, err)
 	for line := range strings.Lines(string(corpus)) {
-		frame, err := strconv.Unquote(strings.TrimSuffix(line, "\n"))
+		input, err := strconv.Unquote(strings.TrimSuffix(line, "\n"))
 		require.NoError(f, err, line)
-		f.Add([]byte(frame))
+		f.Add([]byte(input))
 	}
 }
 

@@ -79,6 +79,7 @@ func FuzzTokenReferences(f *testing.F) {
 	f.Add([]byte{0, 12, 5})
 	f.Add([]byte{6, 8, 13, 0, 2, 14, 0, 12, 26, 27, 5, 7, 3, 17, 1})
 	f.Add([]byte("a longer one, which comes to whatever it comes to: \xe8\xf0"))
+	addCorpus(f, "testdata/programs.txt")
 	others := startReferences(f)
 	f.Fuzz(func(t *testing.T, program []byte) {
 		if len(program) > 64 {
