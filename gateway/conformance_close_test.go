@@ -22,7 +22,7 @@ func TestCloseByTheClient(t *testing.T) {
 	w.say(streamClose)
 	require.Contains(t, f.expect("</stream:stream>"), "id='m1'", "what was said before is passed on")
 	f.say("<message id='last' from='bob@" + domain + "'/></stream:stream>")
-	require.NoError(t, f.conn.Close())
+	_ = f.conn.Close() // the gateway may have been first
 	require.Equal(t, "last", w.element().ID(), "what the server still has to say comes first")
 	require.True(t, framing.IsClose(w.element()))
 	w.send(closeWith(4321, "bye"))
@@ -106,7 +106,7 @@ func TestServerIsLost(t *testing.T) {
 	s, f := wired(t, nil)
 	w := dialWire(t, s.url)
 	w.binds(f)
-	require.NoError(t, f.conn.Close())
+	_ = f.conn.Close() // the gateway may have been first
 	code, reason := w.closing()
 	require.Equal(t, 1014, code, reason)
 }

@@ -2,10 +2,12 @@ package gateway_test
 
 import (
 	"encoding/base64"
+	"io"
 	"log/slog"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -109,7 +111,7 @@ func (s *stack) value(name string, labels ...string) float64 {
 
 // TestMetricsOnTheWire counts a stream from its beginning to its end.
 func TestMetricsOnTheWire(t *testing.T) {
-	s, f := wired(t, nil)
+	s, f := wired(t, func(c *gateway.Config) { c.Limits.Stall = time.Hour })
 	w := dialWire(t, s.url)
 	w.binds(f)
 	steps := func() (counts []float64) {
@@ -141,17 +143,18 @@ func TestMetricsOnTheWire(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for s.value("trunkline_gateway_queue_bytes") < 150<<10 {
-			if _, err := f.conn.Write([]byte(big)); err != nil {
+		for {
+			if _, err := io.WriteString(f.conn, big); err != nil {
 				return
 			}
 		}
 	}()
-	<-done
+	require.Eventually(t, func() bool { return s.value("trunkline_gateway_queue_bytes") >= 150<<10 }, 4*waitLimit, waitLimit/1000)
 	require.GreaterOrEqual(t, s.value("trunkline_gateway_queue_max_bytes"), float64(150<<10))
 	require.LessOrEqual(t, s.value("trunkline_gateway_queue_max_bytes"), float64(256<<10)+1000)
 	_ = w.conn.Close()
 	_ = f.conn.Close()
+	<-done
 	s.awaitStreams(0)
 	require.Zero(t, s.value("trunkline_gateway_queue_bytes"))
 
