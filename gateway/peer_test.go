@@ -216,7 +216,7 @@ func (p *peer) handled() string {
 }
 
 // ended is the stream error and the close code with which the stream ends.
-// Frames before the error are dropped.
+// Frames before the error are dropped. It closes its side as a client does.
 func (p *peer) ended() (condition string, code websocket.StatusCode) {
 	p.t.Helper()
 	for {
@@ -224,8 +224,11 @@ func (p *peer) ended() (condition string, code websocket.StatusCode) {
 		if err != nil {
 			return condition, websocket.CloseStatus(err)
 		}
-		if e.Is(framing.NSStream, "error") {
+		switch {
+		case e.Is(framing.NSStream, "error"):
 			condition = strings.Clone(e.First().Name.Local)
+		case framing.IsClose(e): // the gateway may not wait for it
+			_ = p.ws.Write(p.t.Context(), websocket.MessageText, []byte("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>"))
 		}
 	}
 }
