@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
 	"mellium.im/xmpp/jid"
 )
 
@@ -88,6 +89,10 @@ type Config struct {
 	Resumptions Resumptions // nil: streams cannot be resumed
 	Issuer      Issuer      // nil: hibernating sessions end by themselves
 
+	// ForbiddenCommands are beginnings of the nodes of ad-hoc commands (XEP-0050)
+	// that no browser may run at this domain; nil: policy.Admin.
+	ForbiddenCommands []string
+
 	// TrustedProxies may say in X-Forwarded-For whom they speak for.
 	TrustedProxies []netip.Prefix
 	Limits         Limits
@@ -118,6 +123,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if err := checkWebSocketURL(c.SeeOtherURL); err != nil {
 		return c, err
+	}
+	if c.ForbiddenCommands == nil {
+		c.ForbiddenCommands = []string{policy.Admin}
 	}
 	c.Limits = c.Limits.complete()
 	if c.Now == nil {

@@ -331,6 +331,6 @@ func (s *stream) policyConfig(username string) policy.Config {
 		Identity: policy.Identity{
 			Account: s.who.account, Bare: username + "@" + s.g.cfg.Domain, Domain: s.g.cfg.Domain,
 		},
-		Consent: *s.consent, Aware: s.aware, Rand: s.g.cfg.Rand,
+		Consent: *s.consent, Aware: s.aware, Rand: s.g.cfg.Rand, Commands: s.g.commands,
 	}
 }

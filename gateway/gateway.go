@@ -27,6 +27,7 @@ type Gateway struct {
 	node    string // names this process in saved states
 
 	upstream *upstream
+	commands *policy.Commands // that no browser may run
 }
 
 // New checks the configuration. The gateway serves at once; Run does what must
@@ -50,8 +51,12 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	began := cfg.Now()
 	clock := func() int64 { return int64(cfg.Now().Sub(began)) } // not moved by a change of the date
+	commands, err := policy.NewCommands(cfg.ForbiddenCommands)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
 	g := &Gateway{
-		upstream: up, paces: newPaces(cfg.Limits, clock), guesses: newGuesses(clock, cfg.Limits.LoginDelay),
+		commands: commands, upstream: up, paces: newPaces(cfg.Limits, clock), guesses: newGuesses(clock, cfg.Limits.LoginDelay),
 		node: hex.EncodeToString(node), cfg: cfg, limits: cfg.Limits, log: cfg.Log, metrics: m,
 		streams: newRegistry(cfg.Limits), asleep: newHibernation(cfg.Now, cfg.Log),
 	}

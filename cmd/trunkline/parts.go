@@ -70,6 +70,8 @@ func (n *node) newGateway() (err error) {
 		Limits:         limits(n.cfg),
 		Log:            n.log,
 		Metrics:        n.metrics,
+
+		ForbiddenCommands: append([]string{}, n.cfg.XMPP.ForbiddenCommands...),
 	})
 	return err
 }

@@ -12,6 +12,8 @@ const (
 	nsBlocking = "urn:xmpp:blocking"
 	nsPubSub   = "http://jabber.org/protocol/pubsub"
 	nsReadMDS  = "urn:xmpp:mds:displayed:0" // XEP-0490
+
+	nsPubSubOwner = nsPubSub + "#owner"
 )
 
 // iqRules hold what an IQ may do. The first rows hold for everyone, those below for the hidden.
@@ -20,7 +22,9 @@ var iqRules = []rule{
 	{"iq-form", func(a *ask) bool { return !a.wellFormed() }, refuse},
 	{"iq-bind-again", func(a *ask) bool { return a.asks(nsBind, "bind") }, refuse},
 	{"iq-legacy-auth", func(a *ask) bool { return a.asks("jabber:iq:auth", "query") }, refuse}, // XEP-0078
-	{"iq-register", func(a *ask) bool { return a.sets(nsRegister, "query") && a.to.class != toService }, refuse},
+	{"iq-register", (*ask).registers, refuse},
+	{"iq-certificate", (*ask).certifies, refuse},
+	{"iq-command", (*ask).administers, refuse},
 	{"iq-read-state", func(a *ask) bool { return !a.state.Consent.Receipts && a.publishes(readState) }, refuse},
 	{"privacy", func(a *ask) bool { return a.sets(nsPrivacy, "query") }, func(a *ask, _ string) Verdict { return a.judge(privacyRules) }},
 
@@ -98,10 +102,10 @@ func unavailable(a *ask, name string) Verdict {
 	return Verdict{Action: Replace, Frame: frame, Reason: name}
 }
 
-// publishes reports whether the IQ publishes to a node of the account's own (XEP-0163) that the filter names, other than one
-// that only the account can read.
+// publishes reports whether the IQ changes what is in a node of the account's own (XEP-0163) that the filter names, so that
+// contacts are told, unless only the account can read it.
 func (a *ask) publishes(filter func(node string) bool) bool {
-	if !a.sets(nsPubSub, "pubsub") || !a.to.own() {
+	if !a.sets(nsPubSub, "pubsub") && !a.sets(nsPubSubOwner, "pubsub") || !a.to.own() {
 		return false
 	}
 	pubsub := a.e.First()
@@ -109,8 +113,11 @@ func (a *ask) publishes(filter func(node string) bool) bool {
 		return false
 	}
 	for c := range pubsub.Children() {
-		if c.Is(nsPubSub, "publish") && filter(c.Attr("node")) {
-			return true
+		switch c.Name.Local {
+		case "publish", "retract", "purge", "delete":
+			if filter(c.Attr("node")) {
+				return true
+			}
 		}
 	}
 	return false

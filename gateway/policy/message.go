@@ -15,6 +15,7 @@ const (
 // messageRules hold what a message may carry. What the person wrote passes always.
 var messageRules = []rule{
 	{"message-carbon", forgedCarbon, refuse},
+	{"message-announce", (*ask).announces, refuse},
 	// Clients bounce messages by themselves: a sign of life.
 	{"message-error", func(a *ask) bool { return a.hidden && a.typ == "error" && !a.to.own() && a.to.class != toRoom }, hold},
 	{"message-signals", otherwise, strip},

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,6 +126,9 @@ const (
 )
 
 var messageCases = []ruleCase{
+	{rule: "message-announce", in: "<message to='Social.Example/announce/all' id='a'>" + body + closing, want: refuses, consent: all},
+	{rule: "message-announce", in: "<message to='social.example/x'>" + body + closing, want: refuses},
+	{rule: "message-signals", in: "<message to='social.example'>" + body + closing, want: passes},
 	{rule: "message-carbon", in: chat + "<received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'/></received>" + closing, want: refuses, consent: all},
 	{rule: "message-carbon", in: chat + body + "<sent xmlns='urn:xmpp:carbons:2'/>" + closing, want: refuses},
 	{rule: "message-error", in: "<message to='juliet@capulet.example/b' type='error'><error type='cancel'/></message>", want: held},
@@ -156,7 +160,7 @@ var signalCases = []struct {
 	{"message-ringing", "<ringing xmlns='urn:xmpp:jingle-message:0' id='c'/>", Consent{Presence: true}},
 }
 
-var iqCases = []ruleCase{
+var iqCases = slices.Concat(commandCases, []ruleCase{
 	{rule: "iq-stray-answer", in: "<iq type='result' to='juliet@capulet.example/b'/>", want: held, consent: all},
 	{rule: "iq-form", in: "<iq type='SET' id='1'><query xmlns='jabber:iq:roster'/></iq>", want: refuses, consent: all},
 	{rule: "iq-form", in: "<iq id='1'><query xmlns='jabber:iq:roster'/></iq>", want: refuses},
@@ -208,7 +212,7 @@ var iqCases = []ruleCase{
 	{rule: "", in: publish("urn:xmpp:avatar:data", ""), want: passes},
 	{rule: "", in: strings.Replace(publish("blog", ""), "<iq", "<iq to='pubsub.social.example'", 1), want: passes},
 	{rule: "", in: publish("eu.siacs.conversations.axolotl.devicelist", ""), want: passes},
-}
+})
 
 // fired returns the row that decides about e.
 func fired(s *Stream, e *framing.Element) string {

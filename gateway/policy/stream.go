@@ -27,8 +27,10 @@ type Identity struct {
 type Config struct {
 	Identity
 	Consent
-	Aware bool      // the client walks the steps of a change of consent itself (?consent=walk)
-	Rand  io.Reader // for ids that no other client can guess; read once, 16 bytes
+	Aware bool // the client walks the steps of a change of consent itself (?consent=walk)
+
+	Commands *Commands // ad-hoc commands that are refused; nil: none
+	Rand     io.Reader // for ids that no other client can guess; read once, 16 bytes
 }
 
 // Action is what the caller has to do with the element it asked about.
@@ -65,15 +67,16 @@ const (
 // Stream is the policy of one stream. Every method may be called from any goroutine; the verdicts for one direction must be
 // asked for and carried out in the order of the elements.
 type Stream struct {
-	mu    sync.Mutex
-	state state
-	aware bool
-	nonce string // in every id of the gateway's own
-	phase phase
-	bound *framing.Element // a copy of the bind result that waits for the list
-	bind  string           // id of the client's bind request
-	arm   arming
-	last  address // that a stanza of the client went to
+	mu       sync.Mutex
+	state    state
+	aware    bool
+	commands *Commands
+	nonce    string // in every id of the gateway's own
+	phase    phase
+	bound    *framing.Element // a copy of the bind result that waits for the list
+	bind     string           // id of the client's bind request
+	arm      arming
+	last     address // that a stanza of the client went to
 }
 
 // phase is how far the stream has come.
@@ -97,7 +100,7 @@ func New(c Config) (*Stream, error) {
 	if _, err := io.ReadFull(c.Rand, nonce[:]); err != nil {
 		return nil, fmt.Errorf("policy: ids: %w", err)
 	}
-	s := &Stream{aware: c.Aware, nonce: hex.EncodeToString(nonce[:])}
+	s := &Stream{aware: c.Aware, commands: c.Commands, nonce: hex.EncodeToString(nonce[:])}
 	s.state = state{Version: stateVersion, Identity: id, Consent: c.Consent}
 	s.state.Directed = map[string]directed{}
 	return s, nil

@@ -44,7 +44,9 @@ func parse(t testing.TB, s string) *framing.Element {
 // start makes a fresh stream.
 func start(t testing.TB, c Consent, aware bool) *Stream {
 	t.Helper()
-	s, err := New(Config{Identity: romeo, Consent: c, Aware: aware, Rand: entropy(1)})
+	commands, err := NewCommands([]string{Admin})
+	require.NoError(t, err)
+	s, err := New(Config{Identity: romeo, Consent: c, Aware: aware, Rand: entropy(1), Commands: commands})
 	require.NoError(t, err)
 	return s
 }

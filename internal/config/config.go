@@ -88,6 +88,15 @@ type XMPP struct {
 	Address        string `toml:"address" default:"''" example:"'127.0.0.1:5222'" doc:"HOST:PORT of the XMPP server's client port. Empty: looked up in DNS (SRV records of the domain)."`
 	TLS            string `toml:"tls" default:"'starttls'" doc:"How the connection to the XMPP server is protected: 'starttls'; 'direct' (TLS from the first byte); 'plain' (none; only to a loopback address); 'insecure-plain' (none, to any address: passwords cross the network unencrypted)."`
 	MaxStanzaBytes int64  `toml:"max_stanza_bytes" default:"262144" doc:"The largest stanza that passes, in bytes. Not more than the XMPP server accepts; Prosody's own default is 262144."`
+
+	Server            string   `toml:"server" default:"'auto'" doc:"Which XMPP server it is: 'prosody', 'ejabberd' or 'auto' ('ejabberd' if secrets.extauth_secret or ejabberd.api_url is set). At ejabberd contacts can find out a little more about people who hide; those are told so when they are asked for their consent. See docs/consent.md."`
+	ForbiddenCommands []string `toml:"forbidden_commands" default:"['admin']" example:"['admin', 'http://example.org/my-command']" doc:"Ad-hoc commands (XEP-0050) at your domain that nobody may run from a browser, by the beginnings of their nodes. The word admin stands for those that administer Prosody and ejabberd, see docs/consent.md. With [] an administrator's browser may run them, and so may whatever gets into that browser."`
+}
+
+// IsEjabberd reports whether ejabberd is the XMPP server, as far as the configuration says.
+func (c *Config) IsEjabberd() bool {
+	return c.XMPP.Server == "ejabberd" ||
+		c.XMPP.Server == "auto" && (!c.Secrets.ExtauthSecret.IsZero() || c.Ejabberd.APIURL != "")
 }
 
 // Store is the section [store].

@@ -101,6 +101,8 @@ func TestEveryMistakeIsNamedByItsKey(t *testing.T) {
 		{"xmpp", `address = "localhost"`, "xmpp.address", "HOST:PORT"},
 		{"xmpp", `tls = "none"`, "xmpp.tls", "choose one of"},
 		{"xmpp", `tls = "plain"`, "xmpp.tls", "not a loopback address"},
+		{"xmpp", `server = "openfire"`, "xmpp.server", "choose one of"},
+		{"xmpp", `forbidden_commands = ["admin", "/#"]`, "xmpp.forbidden_commands", "names no command"},
 		{"xmpp", "tls = \"plain\"\naddress = \"192.0.2.1:5222\"", "xmpp.tls", "insecure-plain"},
 		{"xmpp", `max_stanza_bytes = 1`, "xmpp.max_stanza_bytes", "between"},
 		{"xmpp", `max_stanza_bytes = "big"`, "xmpp.max_stanza_bytes", "whole number"},
