@@ -10,8 +10,10 @@ import (
 )
 
 // ConsentTextVersion is the newest version of the texts that the panel shows when
-// it asks for consent. Raise it together with the panel's CONSENT_TEXT_VERSION.
-const ConsentTextVersion = 1
+// it asks for consent: the first, and the second which is that of servers where
+// contacts can find out more (see Config.Discoverable). Raise it together with the
+// panel's consentTextVersion.
+const ConsentTextVersion = 2
 
 const watcherLimit = time.Minute // for reading consent and waiting for the watcher's turn
 
@@ -28,6 +30,8 @@ type consentJSON struct {
 	Receipts    bool    `json:"receipts"`
 	TextVersion int     `json:"text_version"`
 	ChangedAt   *string `json:"changed_at"` // RFC 3339
+
+	Discoverable bool `json:"discoverable"` // see Config
 }
 
 // Consent is what account agreed to show; nothing, for somebody who was never
@@ -38,8 +42,8 @@ func (s *Server) Consent(ctx context.Context, account string) (presence, typing,
 }
 
 func (s *Server) consent(ctx context.Context, account string) (consentJSON, error) {
-	none := consentJSON{Presence: presenceNobody}
-	c := consentJSON{Decided: true}
+	none := consentJSON{Presence: presenceNobody, Discoverable: s.cfg.Discoverable}
+	c := consentJSON{Decided: true, Discoverable: s.cfg.Discoverable}
 	var changed int64
 	err := s.cfg.DB.QueryRowContext(ctx, `SELECT presence, typing, receipts, text_version, changed_at
 		FROM consents WHERE account_id = $1`, account).

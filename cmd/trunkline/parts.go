@@ -90,6 +90,7 @@ func (n *node) newWebclient() error {
 		}
 	}
 	n.web, err = webclient.New(webclient.Config{
+		Discoverable:    n.cfg.IsEjabberd(),
 		PublicURL:       n.cfg.Server.PublicURL,
 		InstanceURL:     n.cfg.Mastodon.URL,
 		InstanceName:    n.cfg.Mastodon.Domain,

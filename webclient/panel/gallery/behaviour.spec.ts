@@ -57,6 +57,16 @@ test("nothing is preselected, and Continue says what is missing", async ({ page 
   expect(await page.locator("input[type=checkbox]:checked").count()).toBe(0);
 });
 
+test("what the server cannot hide is said where it cannot, and only there", async ({ page }) => {
+  const said = page.getByText("find out with a special tool whether you are connected");
+  await show(page, "consent");
+  await expect(page.getByText("You look offline to everyone, all the time.")).toBeVisible();
+  await expect(said).toHaveCount(0);
+  await show(page, "consent-discoverable");
+  await expect(said).toBeVisible();
+  await expect(page.getByText("all the time")).toHaveCount(0);
+});
+
 test("two thousand people: few rows in the page, all within reach of the keys", async ({ page }) => {
   await show(page, "people-2000");
   const rows = page.locator(".virtual-row");

@@ -76,7 +76,7 @@ const base: State = {
   account: {
     id: "1", username: "juliet", acct: "juliet", displayName: "Juliet Capulet", avatar: "", url: "https://verona.example/@juliet", jid: "juliet@verona.example",
   },
-  consent: { decided: true, presence: "contacts", typing: false, receipts: false, changedAt: "2026-11-18T09:00:00Z" },
+  consent: { decided: true, presence: "contacts", typing: false, receipts: false, changedAt: "2026-11-18T09:00:00Z", discoverable: false },
   consentDraft: { presence: "contacts", typing: false, receipts: false, saving: false, error: "" },
   connection: { kind: "online", resumed: false },
   contacts,
@@ -139,6 +139,7 @@ export const states: Record<string, () => State> = {
   "address": () => at({ kind: "address" }, fresh),
   "consent": () => at({ kind: "consent" }, fresh),
   "consent-chosen": () => at({ kind: "consent" }, { ...fresh, consentDraft: { presence: "contacts", typing: true, receipts: false, saving: false, error: "" } }),
+  "consent-discoverable": () => at({ kind: "consent" }, { ...fresh, consent: { ...base.consent, decided: false, discoverable: true } }),
   "consent-error": () => at({ kind: "consent" }, { ...fresh, consentDraft: { presence: "nobody", typing: false, receipts: false, saving: false, error: "That could not be saved. Try again." } }),
   "people": () => people({}),
   "people-selected": () => people({ selected: new Set(["0", "1", "2", "5"]), subscribe: new Set(["1"]) }),

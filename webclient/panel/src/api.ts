@@ -1,7 +1,7 @@
 /** Trunkline's HTTP API as the panel uses it. Answers are checked for shape; nothing here throws. */
 import type { Answer, Env } from "./env.ts";
 import type { Account, Consent, Follow, ImportItem, ImportStatus, Instance, Reach } from "./state.ts";
-import { CONSENT_TEXT_VERSION } from "./state.ts";
+import { consentTextVersion } from "./state.ts";
 import { isRecord } from "./storage.ts";
 import { bare } from "./xmpp/jid.ts";
 
@@ -77,6 +77,7 @@ function readConsent(v: unknown): Consent {
     typing: c["typing"] === true,
     receipts: c["receipts"] === true,
     changedAt: str(c["changed_at"]) || null,
+    discoverable: c["discoverable"] === true,
   };
 }
 
@@ -155,8 +156,8 @@ export class Api {
     return this.ask("GET", "/api/v1/consent", readConsent);
   }
 
-  saveConsent(c: Pick<Consent, "presence" | "typing" | "receipts">): Promise<Result<Consent>> {
-    const body = { presence: c.presence, typing: c.typing, receipts: c.receipts, text_version: CONSENT_TEXT_VERSION };
+  saveConsent(c: Pick<Consent, "presence" | "typing" | "receipts" | "discoverable">): Promise<Result<Consent>> {
+    const body = { presence: c.presence, typing: c.typing, receipts: c.receipts, text_version: consentTextVersion(c.discoverable) };
     return this.ask("PUT", "/api/v1/consent", readConsent, body);
   }
 

@@ -152,7 +152,8 @@ export class Session {
     const account = this.#cell.state.account;
     if (presence === null || draft.saving || !account) return null;
     this.#draft({ saving: true, error: "" });
-    const r = await this.#api.saveConsent({ presence, typing: draft.typing, receipts: draft.receipts });
+    const { discoverable } = this.#cell.state.consent;
+    const r = await this.#api.saveConsent({ presence, typing: draft.typing, receipts: draft.receipts, discoverable });
     if (this.#cell.state.account !== account) return null;
     this.#draft({ saving: false });
     if (r.ok) {

@@ -40,6 +40,8 @@ export interface Consent {
   readonly receipts: boolean;
   /** RFC 3339, null before the first decision. */
   readonly changedAt: string | null;
+  /** The XMPP server's own: a contact with a tool can find out that somebody who hides is connected. */
+  readonly discoverable: boolean;
 }
 
 /** Answers of the consent form. `presence` is null until one of the two is chosen: nothing is preselected. */
@@ -52,8 +54,10 @@ export interface ConsentDraft {
   readonly error: string;
 }
 
-/** Version of the consent texts that the views show; stored with each decision. Raise it when they change. */
-export const CONSENT_TEXT_VERSION = 1;
+/** Version of the consent texts that the views show; stored with each decision. Raise both when they change. */
+export function consentTextVersion(discoverable: boolean): number {
+  return discoverable ? 2 : 1;
+}
 
 export type SignedOutReason =
   | "none" // never signed in here
@@ -252,7 +256,7 @@ export interface State {
 }
 
 export const NO_CONSENT: Consent = {
-  decided: false, presence: "nobody", typing: false, receipts: false, changedAt: null,
+  decided: false, presence: "nobody", typing: false, receipts: false, changedAt: null, discoverable: false,
 };
 
 export const EMPTY_DRAFT: ConsentDraft = { presence: null, typing: false, receipts: false, saving: false, error: "" };

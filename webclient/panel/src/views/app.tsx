@@ -130,7 +130,11 @@ function Screen(props: ScreenProps): JSX.Element {
     case "address":
       return state.account ? <AddressStep account={state.account} instance={instance} onContinue={actions.addressSeen} /> : <Loading />;
     case "consent":
-      return <ConsentStep draft={state.consentDraft} onChange={actions.draftConsent} onSave={actions.saveConsent} />;
+      return (
+        <ConsentStep
+          draft={state.consentDraft} discoverable={state.consent.discoverable} onChange={actions.draftConsent} onSave={actions.saveConsent}
+        />
+      );
     case "people":
       return <PeoplePage {...props} />;
     default:

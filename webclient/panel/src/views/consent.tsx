@@ -1,4 +1,4 @@
-// What others may see. The words here are what the person agrees to: change CONSENT_TEXT_VERSION with them.
+// What others may see. The words here are what the person agrees to: change consentTextVersion with them.
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import type { ConsentDraft, PresenceConsent } from "../state.ts";
@@ -6,6 +6,8 @@ import { Problem, ReasonButton } from "./parts.tsx";
 
 interface Props {
   draft: ConsentDraft;
+  /** What the server tells contacts in spite of "nobody" has to be said. */
+  discoverable: boolean;
   /** What the button says: "Continue" in the first run, "Save" later. */
   action: string;
   onChange: (change: Partial<Pick<ConsentDraft, "presence" | "typing" | "receipts">>) => void;
@@ -18,12 +20,20 @@ interface Choice {
   text: string;
 }
 
-const choices: readonly Choice[] = [
-  {
-    value: "nobody",
-    title: "Nobody",
-    text: "You look offline to everyone, all the time. Messages reach you as usual. To let somebody see you, choose the other.",
-  },
+const hidden: Choice = {
+  value: "nobody",
+  title: "Nobody",
+  text: "You look offline to everyone, all the time. Messages reach you as usual. To let somebody see you, choose the other.",
+};
+
+const discoverablyHidden: Choice = {
+  ...hidden,
+  text: "You look offline to everyone, in every ordinary app. Messages reach you as usual. But somebody whom you once allowed to see you "
+    + "can find out with a special tool whether you are connected: this chat server cannot keep that from them.",
+};
+
+const choices = (discoverable: boolean): readonly Choice[] => [
+  discoverable ? discoverablyHidden : hidden,
   {
     value: "contacts",
     title: "Contacts that I allow",
@@ -47,14 +57,14 @@ function Tick({ checked, title, text, onChange }: TickProps): JSX.Element {
   );
 }
 
-export function ConsentForm({ draft, action, onChange, onSave }: Props): JSX.Element {
+export function ConsentForm({ draft, discoverable, action, onChange, onSave }: Props): JSX.Element {
   const first = useRef<HTMLInputElement>(null);
   const reason = draft.presence === null ? "Choose who sees when you are online." : "";
   return (
     <form class="consent" onSubmit={(event) => event.preventDefault()}>
       <fieldset>
         <legend>Who sees when you are online?</legend>
-        {choices.map(({ value, title, text }, i) => (
+        {choices(discoverable).map(({ value, title, text }, i) => (
           <label class="choice" key={value}>
             <input
               ref={i === 0 ? first : null} type="radio" name="presence" value={value} required

@@ -48,7 +48,7 @@ export function SettingsView({ state, onChange, onSave, onDevices, onSignOut, on
         </div>
       )}
       <h2>What others may see</h2>
-      <ConsentForm draft={consentDraft} action="Save" onChange={onChange} onSave={onSave} />
+      <ConsentForm draft={consentDraft} discoverable={consent.discoverable} action="Save" onChange={onChange} onSave={onSave} />
       <p class="saved" role="status">
         {same && saved && <><Icon name="check" size={16} />Saved. It holds from now on.</>}
         {same && !saved && consent.changedAt && <>You chose this on {date(Date.parse(consent.changedAt))}.</>}

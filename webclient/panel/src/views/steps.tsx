@@ -62,16 +62,17 @@ export function AddressStep({ account, instance, onContinue }: AddressProps): JS
 
 interface ConsentProps {
   draft: ConsentDraft;
+  discoverable: boolean;
   onChange: (change: Partial<Pick<ConsentDraft, "presence" | "typing" | "receipts">>) => void;
   onSave: () => void;
 }
 
-export function ConsentStep({ draft, onChange, onSave }: ConsentProps): JSX.Element {
+export function ConsentStep({ draft, discoverable, onChange, onSave }: ConsentProps): JSX.Element {
   return (
     <StepPage step={2}>
       <Heading>What may others see?</Heading>
       <p class="lead">Nothing is shown unless you choose it. Chat works either way, and you can change this at any time.</p>
-      <ConsentForm draft={draft} action="Continue" onChange={onChange} onSave={onSave} />
+      <ConsentForm draft={draft} discoverable={discoverable} action="Continue" onChange={onChange} onSave={onSave} />
     </StepPage>
   );
 }

@@ -12,7 +12,7 @@ export class FakePanel {
   readonly env: FakeEnv;
   readonly server: FakeServer;
   readonly app: App;
-  consent = { decided: true, presence: "contacts", typing: true, receipts: true, text_version: 1, changed_at: null as string | null };
+  consent = { decided: true, presence: "contacts", typing: true, receipts: true, text_version: 1, changed_at: null as string | null, discoverable: false };
   signedIn = true;
 
   constructor(server = new FakeServer(), env = new FakeEnv()) {
