@@ -121,21 +121,8 @@ describe("first run", () => {
     p.app.actions.saveConsent();
     await p.env.advance(100);
     assert.deepEqual([kind(p), p.state.connection.kind, p.state.consent.decided], ["people", "online", true]);
-    assert.deepEqual([p.consent.text_version, p.state.consent.discoverable], [1, false]);
     p.app.actions.leavePeople();
     assert.equal(kind(p), "list");
-  });
-
-  it("agrees to the text that tells what the server cannot hide, where it cannot", async () => {
-    const p = new FakePanel();
-    Object.assign(p.consent, { decided: false, presence: "nobody", typing: false, receipts: false, discoverable: true });
-    await p.start();
-    p.app.actions.addressSeen();
-    assert.equal(p.state.consent.discoverable, true);
-    p.app.actions.draftConsent({ presence: "nobody" });
-    p.app.actions.saveConsent();
-    await p.env.advance(100);
-    assert.deepEqual([kind(p), p.consent.text_version, p.state.consent.discoverable], ["people", 2, true]);
   });
 });
 
