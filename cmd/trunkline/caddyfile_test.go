@@ -30,14 +30,16 @@ func caddy(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func TestCaddyfileExampleIsValidAndFormatted(t *testing.T) {
-	out, err := caddy(t, "validate", "--adapter", "caddyfile", "--config", caddyfile).CombinedOutput()
-	require.NoError(t, err, string(out))
-	out, err = caddy(t, "fmt", caddyfile).Output()
-	require.NoError(t, err)
-	want, err := os.ReadFile(caddyfile)
-	require.NoError(t, err)
-	assert.Equal(t, string(want), string(out), "run: caddy fmt --overwrite Caddyfile.example")
+func TestCaddyfilesAreValidAndFormatted(t *testing.T) {
+	for _, file := range []string{caddyfile, "../../contrib/converse/Caddyfile"} {
+		out, err := caddy(t, "validate", "--adapter", "caddyfile", "--config", file).CombinedOutput()
+		require.NoError(t, err, string(out))
+		out, err = caddy(t, "fmt", file).Output()
+		require.NoError(t, err)
+		want, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Equal(t, string(want), string(out), "run: caddy fmt --overwrite "+file)
+	}
 }
 
 // upstream answers with who it is and what of the request a test asks about.
