@@ -7,7 +7,11 @@
 //
 //   - What reaches the XMPP server has been parsed here, element by element,
 //     and judged by gateway/policy. A frame that is not one well-formed element
-//     ends the stream; nothing of it is passed on.
+//     ends the stream; nothing of it is passed on. A stanza over a limit of size
+//     or form is not passed on either, and answered by a stanza error.
+//   - Streams, accounts and addresses have rates. Who is faster is read from
+//     later; only what would have to wait too long is refused. A right password
+//     is never held back for the wrong ones of others.
 //   - A browser can log in with SASL PLAIN and a secret that Credentials knows,
 //     as nobody but itself. The secret is looked up once, passed to the server,
 //     and overwritten in the buffers that held it.

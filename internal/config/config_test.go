@@ -106,6 +106,19 @@ func TestEveryMistakeIsNamedByItsKey(t *testing.T) {
 		{"xmpp", "tls = \"plain\"\naddress = \"192.0.2.1:5222\"", "xmpp.tls", "insecure-plain"},
 		{"xmpp", `max_stanza_bytes = 1`, "xmpp.max_stanza_bytes", "between"},
 		{"xmpp", `max_stanza_bytes = "big"`, "xmpp.max_stanza_bytes", "whole number"},
+		{"server", `chat_origins = ["https://converse.example.org/chat"]`, "server.chat_origins", "more than scheme and host"},
+		{"server", `chat_origins = ["*"]`, "server.chat_origins", "not an address"},
+		{"limits", `streams = 0`, "limits.streams", "between 1 and"},
+		{"limits", `streams_per_address = -1`, "limits.streams_per_address", "between 1 and"},
+		{"limits", `stanzas_per_stream = -1`, "limits.stanzas_per_stream", "between 0 and"},
+		{"limits", `bytes_per_account = "1 MB"`, "limits.bytes_per_account", "not a whole number"},
+		{"limits", `login_bytes = 100`, "limits.login_bytes", "between 2000 and"},
+		{"limits", `login_time = "1h"`, "limits.login_time", "between 1s and 1m"},
+		{"limits", `login_delay = "1m"`, "limits.login_delay", "between 0s and 30s"},
+		{"limits", `burst = "10"`, "limits.burst", "not a span of time"},
+		{"limits", `patience = "1m"`, "limits.patience", "between 100ms and 20s"},
+		{"limits", `stanza_depth = 1000`, "limits.stanza_depth", "between 16 and 200"},
+		{"limits", `stanza_attributes = 0`, "limits.stanza_attributes", "between 16 and 1000"},
 		{"store", `url = "sqlite:trunkline.db"`, "store.url", "absolute path"},
 		{"store", `url = "postgres://localhost/x"`, "store.url", "names no user"},
 		{"session", `idle = "soon"`, "session.idle", "span of time"},
@@ -125,6 +138,13 @@ func TestEveryMistakeIsNamedByItsKey(t *testing.T) {
 			assert.Positive(t, ms[0].Line)
 		})
 	}
+}
+
+func TestDelayThatOutlivesTheLoginIsWarnedOf(t *testing.T) {
+	c, err := Parse(Source{Name: "x", Text: []byte(minimal() + "\n[limits]\nlogin_delay = '10s'\n")})
+	require.NoError(t, err)
+	require.Len(t, c.Warnings, 1)
+	assert.Equal(t, "limits.login_delay", c.Warnings[0].Key)
 }
 
 func TestAddressesOfTheTwoSides(t *testing.T) {
