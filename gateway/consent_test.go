@@ -59,10 +59,12 @@ func tell(alice *peer, bob *integration.Client) []integration.Element {
 }
 
 func TestContactSeesNothingBeforeConsentAndAllAfter(t *testing.T) {
-	for _, lists := range []bool{true, false} {
-		name := map[bool]string{true: "with privacy lists", false: "without privacy lists"}[lists]
+	for name, c := range map[string]stackConfig{
+		"Prosody with privacy lists": {}, "Prosody without privacy lists": {noPrivacyLists: true}, "ejabberd": {server: onEjabberd},
+	} {
+		lists := !c.noPrivacyLists
 		t.Run(name, func(t *testing.T) {
-			s := newStack(t, stackConfig{noPrivacyLists: !lists})
+			s := newStack(t, c)
 			s.contacts("alice", "bob")
 			bob := s.observer("bob")
 			alice := s.online("alice", "")
