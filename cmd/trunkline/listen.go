@@ -118,20 +118,26 @@ func (n *node) privateRoutes() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{}))
 	// The process runs: restart it when this fails.
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
-	// It can serve people: send nobody here when this fails.
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
-		defer cancel()
-		switch {
-		case !n.ready.Load():
-			answer(w, http.StatusServiceUnavailable, "starting or ending")
-		case n.db.PingContext(ctx) != nil:
-			answer(w, http.StatusServiceUnavailable, "the database does not answer")
-		default:
-			answer(w, http.StatusOK, "ready")
-		}
-	})
+	mux.HandleFunc("GET /readyz", n.readyz)
 	return mux
+}
+
+// readyz says whether this node can serve people, and if not, why: whoever
+// balances load sends nobody here while it says no.
+func (n *node) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	problem, since := n.gateway.Reachable()
+	switch {
+	case !n.ready.Load():
+		answer(w, http.StatusServiceUnavailable, "starting or ending")
+	case n.db.PingContext(ctx) != nil:
+		answer(w, http.StatusServiceUnavailable, "the database does not answer")
+	case problem != "":
+		answer(w, http.StatusServiceUnavailable, "the XMPP server cannot be used since "+since.UTC().Format(time.RFC3339)+": "+problem)
+	default:
+		answer(w, http.StatusOK, "ready")
+	}
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

@@ -59,7 +59,7 @@ func (n *node) newCore() (err error) {
 func (n *node) newGateway() (err error) {
 	n.gateway, err = gateway.New(gateway.Config{
 		Domain:         n.cfg.XMPP.Domain,
-		Upstream:       gateway.Upstream{Address: n.cfg.XMPP.Address, TLS: n.cfg.XMPP.TLS},
+		Upstream:       gateway.Upstream{Address: n.cfg.XMPP.Address, TLS: n.cfg.XMPP.TLS, ProxyProtocol: n.cfg.XMPP.ProxyProtocol},
 		Origins:        append([]string{n.cfg.Server.PublicURL}, n.cfg.Server.ChatOrigins...),
 		SeeOtherURL:    n.cfg.Server.SeeOtherURL,
 		Credentials:    n.tokens,

@@ -115,7 +115,7 @@ func TestServeAnswersOnBothListeners(t *testing.T) {
 	r := startServing(t, writeConfig(t, jsonLog), nil)
 	assert.NotContains(t, r.public, ":0\"", "the real port is named")
 
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": "trunkline_gateway_streams 0"} {
+	for path, want := range map[string]string{"/healthz": "ok", "/metrics": "trunkline_gateway_streams 0"} {
 		status, body := r.get(r.private, path)
 		assert.Equal(t, http.StatusOK, status, path)
 		assert.Contains(t, body, want)

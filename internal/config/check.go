@@ -107,13 +107,16 @@ func (r *reader) checkXMPP(c *Config) {
 		}
 		host = h
 	}
-	r.oneOf("xmpp.tls", x.TLS, "starttls", "direct", "plain", "insecure-plain")
+	r.oneOf("xmpp.tls", x.TLS, "auto", "starttls", "direct", "plain", "insecure-plain")
 	if x.TLS == "plain" && !r.bad["xmpp.address"] && !isLoopback(host) {
 		r.mistake("xmpp.tls", "is plain, but xmpp.address is not a loopback address", "use \"starttls\" or \"direct\"; \"insecure-plain\" sends passwords unencrypted")
 	}
 	r.oneOf("xmpp.server", x.Server, "auto", "prosody", "ejabberd")
 	if slices.ContainsFunc(x.ForbiddenCommands, func(node string) bool { return strings.Trim(node, "/#") == "" }) {
 		r.mistake("xmpp.forbidden_commands", "has an entry that names no command", "write the beginning of a node, or [] to forbid none")
+	}
+	if x.TLS == "insecure-plain" && !r.bad["xmpp.address"] && x.Address == "" {
+		r.mistake("xmpp.tls", "is insecure-plain, but xmpp.address is empty", "write the address; what DNS says is not believed without TLS")
 	}
 	if !r.bad["xmpp.max_stanza_bytes"] && (x.MaxStanzaBytes < minStanza || x.MaxStanzaBytes > maxStanza) {
 		r.mistake("xmpp.max_stanza_bytes", fmt.Sprintf("is %d", x.MaxStanzaBytes), fmt.Sprintf("choose between %d and %d", minStanza, maxStanza))

@@ -85,8 +85,9 @@ type Mastodon struct {
 // XMPP is the section [xmpp].
 type XMPP struct {
 	Domain         string `toml:"domain" default:"''" example:"'example.org'" doc:"The domain of the chat addresses. Empty: the same as mastodon.domain, so that a chat address reads like the handle."`
-	Address        string `toml:"address" default:"''" example:"'127.0.0.1:5222'" doc:"HOST:PORT of the XMPP server's client port. Empty: looked up in DNS (SRV records of the domain)."`
-	TLS            string `toml:"tls" default:"'starttls'" doc:"How the connection to the XMPP server is protected: 'starttls'; 'direct' (TLS from the first byte); 'plain' (none; only to a loopback address); 'insecure-plain' (none, to any address: passwords cross the network unencrypted)."`
+	Address        string `toml:"address" default:"''" example:"'127.0.0.1:5222'" doc:"HOST:PORT of the XMPP server's client port. Empty: looked up in DNS (SRV records of the domain, by priority and weight)."`
+	TLS            string `toml:"tls" default:"'auto'" doc:"How the connection to the XMPP server is protected: 'auto' (STARTTLS to an address that is given; without one whatever DNS offers, STARTTLS and direct TLS); 'starttls'; 'direct' (TLS from the first byte); 'plain' (none; only to a loopback address); 'insecure-plain' (none, to any address: passwords cross the network unencrypted)."`
+	ProxyProtocol  bool   `toml:"proxy_protocol" default:"false" doc:"Tell the XMPP server each browser's address, in a PROXY header (version 2) at the start of each connection. Its limits and bans then count people and not all of them as one. Set it exactly if the server expects such headers on this port (ejabberd: use_proxy_protocol; Prosody: mod_net_proxy)."`
 	MaxStanzaBytes int64  `toml:"max_stanza_bytes" default:"262144" doc:"The largest stanza that passes, in bytes. Not more than the XMPP server accepts; Prosody's own default is 262144."`
 
 	Server            string   `toml:"server" default:"'auto'" doc:"Which XMPP server it is: 'prosody', 'ejabberd' or 'auto' ('ejabberd' if secrets.extauth_secret or ejabberd.api_url is set). At ejabberd contacts can find out a little more about people who hide; those are told so when they are asked for their consent. See docs/consent.md."`

@@ -65,7 +65,7 @@ func TestMinimalConfigurationIsCompleted(t *testing.T) {
 	assert.Equal(t, "127.0.0.1:8081", c.Server.PrivateListen)
 	assert.Equal(t, "example.org", c.Mastodon.Domain, "from the host of the url")
 	assert.Equal(t, "example.org", c.XMPP.Domain, "from mastodon.domain")
-	assert.Equal(t, "starttls", c.XMPP.TLS)
+	assert.Equal(t, "auto", c.XMPP.TLS)
 	assert.EqualValues(t, 262144, c.XMPP.MaxStanzaBytes)
 	assert.Equal(t, "sqlite:/var/lib/trunkline/trunkline.db", c.Store.URL)
 	assert.Equal(t, 14*24*time.Hour, c.Session.Idle.Std())
@@ -103,6 +103,7 @@ func TestEveryMistakeIsNamedByItsKey(t *testing.T) {
 		{"xmpp", `tls = "plain"`, "xmpp.tls", "not a loopback address"},
 		{"xmpp", `server = "openfire"`, "xmpp.server", "choose one of"},
 		{"xmpp", `forbidden_commands = ["admin", "/#"]`, "xmpp.forbidden_commands", "names no command"},
+		{"xmpp", `tls = "insecure-plain"`, "xmpp.tls", "not believed without TLS"},
 		{"xmpp", "tls = \"plain\"\naddress = \"192.0.2.1:5222\"", "xmpp.tls", "insecure-plain"},
 		{"xmpp", `max_stanza_bytes = 1`, "xmpp.max_stanza_bytes", "between"},
 		{"xmpp", `max_stanza_bytes = "big"`, "xmpp.max_stanza_bytes", "whole number"},
