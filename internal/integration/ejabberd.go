@@ -216,6 +216,10 @@ func (e *Ejabberd) Addr() string { return fmt.Sprintf("127.0.0.1:%d", e.ports.c2
 // configuration has such a listener: one that a Config has on port 5223.
 func (e *Ejabberd) TLSAddr() string { return fmt.Sprintf("127.0.0.1:%d", e.ports.tls) }
 
+// StartTLSAddr is where clients connect and then start TLS, if the
+// configuration has such a listener: one that a Config has on port 5222.
+func (e *Ejabberd) StartTLSAddr() string { return fmt.Sprintf("127.0.0.1:%d", e.ports.starttls) }
+
 // Roots are the authority of the certificate that a Config's TLS listeners show,
 // for Domain and localhost.
 func (e *Ejabberd) Roots() (*x509.CertPool, error) {
