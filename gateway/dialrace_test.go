@@ -89,60 +89,60 @@ func TestRaceOfAddresses(t *testing.T) {
 	const ms = time.Millisecond
 	refused, nobody := errors.New("refused"), &net.DNSError{Err: "no such host", IsNotFound: true}
 	for name, c := range map[string]struct {
-		course
-		limit   time.Duration // 2 h if zero
-		winner  string
-		err     error
-		started []string
-		took    time.Duration
+		*course
+		limit  time.Duration // 2 h if zero
+		winner string
+		err    error
+		order  []string // of the attempts
+		took   time.Duration
 	}{
 		"IPv6 goes first, also if it is known a little later": {
-			course: course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {40 * ms, "2001:db8::1", nil}},
+			course: &course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {40 * ms, "2001:db8::1", nil}},
 				ends: map[string]endAfter{"192.0.2.1": {}, "2001:db8::1": {}}},
-			winner: "2001:db8::1", started: []string{"2001:db8::1@40ms"}, took: 40 * ms,
+			winner: "2001:db8::1", order: []string{"2001:db8::1@40ms"}, took: 40 * ms,
 		},
 		"IPv6 is not waited for longer than 50 ms": {
-			course: course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {time.Hour, "2001:db8::1", nil}},
+			course: &course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {time.Hour, "2001:db8::1", nil}},
 				ends: map[string]endAfter{"192.0.2.1": {}}},
-			winner: "192.0.2.1", started: []string{"192.0.2.1@50ms"}, took: 50 * ms,
+			winner: "192.0.2.1", order: []string{"192.0.2.1@50ms"}, took: 50 * ms,
 		},
 		"no IPv6 at all is not waited for": {
-			course: course{names: map[string]answerAfter{"ip4": {3 * ms, "192.0.2.1", nil}, "ip6": {0, "", nobody}},
+			course: &course{names: map[string]answerAfter{"ip4": {3 * ms, "192.0.2.1", nil}, "ip6": {0, "", nobody}},
 				ends: map[string]endAfter{"192.0.2.1": {}}},
-			winner: "192.0.2.1", started: []string{"192.0.2.1@3ms"}, took: 3 * ms,
+			winner: "192.0.2.1", order: []string{"192.0.2.1@3ms"}, took: 3 * ms,
 		},
 		"a silent address is raced after 250 ms, the kinds in turn": {
-			course: course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1 192.0.2.2", nil}, "ip6": {0, "2001:db8::1 2001:db8::2", nil}},
+			course: &course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1 192.0.2.2", nil}, "ip6": {0, "2001:db8::1 2001:db8::2", nil}},
 				ends: map[string]endAfter{"2001:db8::2": {after: 10 * ms}}},
-			winner: "2001:db8::2", started: []string{"2001:db8::1@0s", "192.0.2.1@250ms", "2001:db8::2@500ms"}, took: 510 * ms,
+			winner: "2001:db8::2", order: []string{"2001:db8::1@0s", "192.0.2.1@250ms", "2001:db8::2@500ms"}, took: 510 * ms,
 		},
 		"a refusal has the next tried at once": {
-			course: course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {0, "2001:db8::1", nil}},
+			course: &course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {0, "2001:db8::1", nil}},
 				ends: map[string]endAfter{"2001:db8::1": {2 * ms, refused}, "192.0.2.1": {after: ms}}},
-			winner: "192.0.2.1", started: []string{"2001:db8::1@0s", "192.0.2.1@2ms"}, took: 3 * ms,
+			winner: "192.0.2.1", order: []string{"2001:db8::1@0s", "192.0.2.1@2ms"}, took: 3 * ms,
 		},
 		"the slower of two that answer is let go": {
-			course: course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {0, "2001:db8::1", nil}},
+			course: &course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {0, "2001:db8::1", nil}},
 				ends: map[string]endAfter{"2001:db8::1": {after: 300 * ms}, "192.0.2.1": {after: 20 * ms}}},
-			winner: "192.0.2.1", started: []string{"2001:db8::1@0s", "192.0.2.1@250ms"}, took: 270 * ms,
+			winner: "192.0.2.1", order: []string{"2001:db8::1@0s", "192.0.2.1@250ms"}, took: 270 * ms,
 		},
 		"IPv6 that is known late is raced with a silent IPv4": {
-			course: course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {400 * ms, "2001:db8::1", nil}},
+			course: &course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {400 * ms, "2001:db8::1", nil}},
 				ends: map[string]endAfter{"2001:db8::1": {after: ms}}},
-			winner: "2001:db8::1", started: []string{"192.0.2.1@50ms", "2001:db8::1@400ms"}, took: 401 * ms,
+			winner: "2001:db8::1", order: []string{"192.0.2.1@50ms", "2001:db8::1@400ms"}, took: 401 * ms,
 		},
 		"all refuse: the error of the preferred": {
-			course: course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {0, "2001:db8::1", nil}},
+			course: &course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {0, "2001:db8::1", nil}},
 				ends: map[string]endAfter{"2001:db8::1": {0, refused}, "192.0.2.1": {0, errors.New("another")}}},
-			err: refused, started: []string{"2001:db8::1@0s", "192.0.2.1@0s"},
+			err: refused, order: []string{"2001:db8::1@0s", "192.0.2.1@0s"},
 		},
 		"no such name": {
-			course: course{names: map[string]answerAfter{"ip4": {0, "", nobody}, "ip6": {0, "", nobody}}}, err: nobody,
+			course: &course{names: map[string]answerAfter{"ip4": {0, "", nobody}, "ip6": {0, "", nobody}}}, err: nobody,
 		},
 		"nobody answers": {
-			course: course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {0, "2001:db8::1", nil}}},
+			course: &course{names: map[string]answerAfter{"ip4": {0, "192.0.2.1", nil}, "ip6": {0, "2001:db8::1", nil}}},
 			limit:  time.Second, err: context.DeadlineExceeded,
-			started: []string{"2001:db8::1@0s", "192.0.2.1@250ms"}, took: time.Second,
+			order: []string{"2001:db8::1@0s", "192.0.2.1@250ms"}, took: time.Second,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestRaceOfAddresses(t *testing.T) {
 				c.began = time.Now()
 				conn, err := race(ctx, c.lookup, c.dial)
 				require.Equal(t, c.took, time.Since(c.began))
-				require.Equal(t, c.started, c.course.started)
+				require.Equal(t, c.order, c.started)
 				require.Zero(t, c.closed, "the loser was told to stop before it had a connection")
 				if c.winner == "" {
 					require.ErrorIs(t, err, c.err)
