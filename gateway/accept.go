@@ -41,7 +41,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, early, err := upgrade(w, r)
 	if err != nil {
 		g.streams.remove(s)
-		close(s.done)
+		s.done.set()
 		s.log().Debug("gateway: no WebSocket", "error", err)
 		return
 	}

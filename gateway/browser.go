@@ -23,8 +23,8 @@ type browser struct {
 	sock  *socket
 	in    wsframe.Reader
 	queue queue
-	heard atomic.Int64  // when bytes came last, in Unix nanoseconds
-	left  chan struct{} // closed when nothing more is read
+	heard atomic.Int64 // when bytes came last, in Unix nanoseconds
+	left  latch        // nothing more is read
 
 	closing sync.Once
 
@@ -40,7 +40,7 @@ type browser struct {
 // newBrowser takes a connection after the handshake, and what came behind the
 // request. The queue is the caller's to set up.
 func newBrowser(sock *socket, early []byte) *browser {
-	b := &browser{sock: sock, left: make(chan struct{})}
+	b := &browser{sock: sock}
 	b.heard.Store(time.Now().UnixNano())
 	for r := bytes.NewReader(early); r.Len() > 0; {
 		_, _ = b.in.Fill(r) // such a reader has no errors

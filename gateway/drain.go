@@ -22,13 +22,13 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		s.finish(endShutdown)
 		select {
 		case <-tick.C:
-		case <-s.done:
+		case <-s.done.wait():
 		case <-ctx.Done(): // no time left: the others hear of it all the same
 		}
 	}
 	for _, s := range live {
 		select {
-		case <-s.done:
+		case <-s.done.wait():
 		case <-ctx.Done():
 			return ctx.Err()
 		}

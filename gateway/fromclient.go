@@ -20,7 +20,7 @@ func (s *stream) readBrowser() {
 	rests := false
 	defer func() {
 		if !rests {
-			close(s.browser.left)
+			s.browser.left.set()
 		}
 	}()
 	s.browser.begin()
@@ -63,7 +63,7 @@ func (s *stream) beforeRead() {
 }
 
 // closedByBrowser notes the browser's <close/>.
-func (s *stream) closedByBrowser() { s.hush.Do(func() { close(s.bye) }) }
+func (s *stream) closedByBrowser() { s.bye.set() }
 
 // readEnding is what an error of read or ParseFrame means for the stream.
 func (s *stream) readEnding(err error) ending {
@@ -146,7 +146,7 @@ func (s *stream) await(held <-chan struct{}) {
 	s.flushBoth()
 	select {
 	case <-held:
-	case <-s.over:
+	case <-s.over.wait():
 	}
 }
 

@@ -16,7 +16,7 @@ func (s *stream) readServer(c *server) {
 	rests := false
 	defer func() {
 		if !rests {
-			close(c.done)
+			c.done.set()
 		}
 	}()
 	for {

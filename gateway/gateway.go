@@ -87,7 +87,7 @@ func (g *Gateway) CloseAccount(account, reason string) {
 	g.asleep.revoke(func(r *sleeper) bool { return r.account == account })
 }
 
-func (g *Gateway) revoke(index func(*registry) map[string]map[*stream]struct{}, key, reason string) {
+func (g *Gateway) revoke(index func(*registry) map[string][]*stream, key, reason string) {
 	e := endRevoked
 	e.detail = reason
 	for _, s := range g.streams.of(index, key) {

@@ -23,7 +23,7 @@ func (s *stream) goodbye(e ending) {
 		s.browser.finish(last...)
 		s.settle(e)
 	}
-	s.resting.Do(func() { close(s.rested) })
+	s.rested.set()
 	s.endBrowser(e, s.g.limits.Goodbye)
 	s.logEnd(e)
 }
@@ -61,13 +61,13 @@ func (s *stream) endBrowser(e ending, patience time.Duration) {
 	switch {
 	case e.theirs:
 		select {
-		case <-b.left:
+		case <-b.left.wait():
 		case <-t.C:
 		}
 	case !e.silent && !e.abrupt:
 		select {
-		case <-s.bye:
-		case <-b.left:
+		case <-s.bye.wait():
+		case <-b.left.wait():
 		case <-t.C:
 		}
 	}
@@ -77,7 +77,7 @@ func (s *stream) endBrowser(e ending, patience time.Duration) {
 	b.close(int(e.code), e.reason)
 	t.Reset(patience)
 	select {
-	case <-b.left: // its close frame has come, or its end
+	case <-b.left.wait(): // its close frame has come, or its end
 	case <-t.C:
 	}
 }

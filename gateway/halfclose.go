@@ -19,7 +19,7 @@ func (c *server) hangUp(patience time.Duration) {
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
-	case <-c.done:
+	case <-c.done.wait():
 	case <-t.C:
 	}
 }

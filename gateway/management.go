@@ -91,8 +91,8 @@ func (s *stream) supersede(previd string) {
 	}
 	old.finish(endResumed)
 	select {
-	case <-old.rested:
-	case <-s.over:
+	case <-old.rested.wait():
+	case <-s.over.wait():
 	}
 }
 

@@ -1,6 +1,10 @@
 package gateway
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // registry knows the live streams. Any goroutine may call its methods.
 type registry struct {
@@ -10,9 +14,9 @@ type registry struct {
 	draining     bool
 	all          map[*stream]struct{}
 	byAddress    map[string]int
-	byAccount    map[string]map[*stream]struct{}
-	bySession    map[string]map[*stream]struct{}
-	byCredential map[string]map[*stream]struct{}
+	byAccount    map[string][]*stream
+	bySession    map[string][]*stream
+	byCredential map[string][]*stream
 	bySM         map[string]*stream // who holds a session that can be resumed
 }
 
@@ -21,9 +25,9 @@ func newRegistry(l Limits) *registry {
 		limits:       l,
 		all:          map[*stream]struct{}{},
 		byAddress:    map[string]int{},
-		byAccount:    map[string]map[*stream]struct{}{},
-		bySession:    map[string]map[*stream]struct{}{},
-		byCredential: map[string]map[*stream]struct{}{},
+		byAccount:    map[string][]*stream{},
+		bySession:    map[string][]*stream{},
+		byCredential: map[string][]*stream{},
 		bySM:         map[string]*stream{},
 	}
 }
@@ -124,7 +128,7 @@ func (r *registry) drain() []*stream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.draining = true
-	return keys(r.all)
+	return slices.Collect(maps.Keys(r.all))
 }
 
 func (r *registry) count() int {
@@ -135,37 +139,30 @@ func (r *registry) count() int {
 
 // of lists the live streams under one key of an index. index picks the map
 // while the lock is held.
-func (r *registry) of(index func(*registry) map[string]map[*stream]struct{}, key string) []*stream {
+func (r *registry) of(index func(*registry) map[string][]*stream, key string) []*stream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return keys(index(r)[key])
+	return slices.Clone(index(r)[key])
 }
 
-func byAccount(r *registry) map[string]map[*stream]struct{}    { return r.byAccount }
-func bySession(r *registry) map[string]map[*stream]struct{}    { return r.bySession }
-func byCredential(r *registry) map[string]map[*stream]struct{} { return r.byCredential }
+func byAccount(r *registry) map[string][]*stream    { return r.byAccount }
+func bySession(r *registry) map[string][]*stream    { return r.bySession }
+func byCredential(r *registry) map[string][]*stream { return r.byCredential }
 
-func put(index map[string]map[*stream]struct{}, key string, s *stream) {
-	if key == "" {
-		return
+func put(index map[string][]*stream, key string, s *stream) {
+	if key != "" {
+		index[key] = append(index[key], s)
 	}
-	if index[key] == nil {
-		index[key] = map[*stream]struct{}{}
-	}
-	index[key][s] = struct{}{}
 }
 
-func drop(index map[string]map[*stream]struct{}, key string, s *stream) {
-	delete(index[key], s)
-	if len(index[key]) == 0 {
+func drop(index map[string][]*stream, key string, s *stream) {
+	list := index[key]
+	i := slices.Index(list, s)
+	switch {
+	case i < 0:
+	case len(list) == 1:
 		delete(index, key)
+	default:
+		index[key] = slices.Delete(list, i, i+1)
 	}
-}
-
-func keys(set map[*stream]struct{}) []*stream {
-	list := make([]*stream, 0, len(set))
-	for s := range set {
-		list = append(list, s)
-	}
-	return list
 }

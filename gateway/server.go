@@ -17,7 +17,7 @@ type server struct {
 	sock  *socket
 	split *framing.Splitter
 	out   queue
-	done  chan struct{} // closed when the goroutine that calls next has ended
+	done  latch // the goroutine that calls next has ended
 
 	leaving atomic.Bool // hangUp has begun
 	late    int         // bytes read since
@@ -31,7 +31,7 @@ const serverQueue = 128 << 10
 // are the queue's.
 func newServer(conn net.Conn, stall time.Duration, start func(func()) bool, failed func(error)) *server {
 	c := &server{
-		sock: newSocket(conn), split: framing.NewSplitter(framing.ServerLimits), done: make(chan struct{}),
+		sock: newSocket(conn), split: framing.NewSplitter(framing.ServerLimits),
 	}
 	c.sock.acks = true
 	c.out = queue{sock: c.sock, limit: serverQueue, stall: stall, start: start, failed: failed}
@@ -103,7 +103,7 @@ func (c *server) end(how serverEnd, last []byte, patience time.Duration) {
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
-	case <-c.done:
+	case <-c.done.wait():
 	case <-t.C:
 	}
 }

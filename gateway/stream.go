@@ -44,21 +44,17 @@ type stream struct {
 
 	browser *browser
 	ctx     context.Context // ends when the stream is over
-	cancel  context.CancelFunc
 
-	life    sync.Mutex
-	begun   bool // run has been called
-	left    bool // no more goroutines
-	isEnd   bool // finish has been called
-	ending  ending
-	wg      sync.WaitGroup // its goroutines, but for the one of leave
-	over    chan struct{}  // closed when the stream is to end
-	bye     chan struct{}  // closed when the browser's <close/> came after that
-	hush    sync.Once      // for bye
-	doomed  atomic.Bool    // the session must not outlive the stream
-	rested  chan struct{}  // closed when the server's side and the saved state are settled
-	resting sync.Once      // for rested
-	done    chan struct{}  // closed when nothing of the stream is left
+	life   sync.Mutex
+	begun  bool           // run has been called
+	left   bool           // no more goroutines
+	ending *ending        // nil until finish is called
+	wg     sync.WaitGroup // its goroutines, but for the one of leave
+	over   latch          // the stream is to end
+	bye    latch          // the browser's <close/> came after that
+	doomed atomic.Bool    // the session must not outlive the stream
+	rested latch          // the server's side and the saved state are settled
+	done   latch          // nothing of the stream is left
 
 	keeping keeping
 
@@ -105,11 +101,9 @@ func (g *Gateway) newStream(r *http.Request) *stream {
 		client:   clientEndpoint(r, g.cfg.TrustedProxies),
 		aware:    r.URL.Query().Get("consent") == "walk",
 		parser:   framing.NewParser(g.limits.Frame),
-		over:     make(chan struct{}), bye: make(chan struct{}),
-		rested: make(chan struct{}), done: make(chan struct{}),
 	}
 	// Nothing of the request stays: a stream lives for hours.
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx = lifetime{&s.over}
 	s.traces = g.log.Enabled(s.ctx, LevelTrace)
 	s.meter = g.paces.meter(s.limitKey)
 	return s
@@ -137,7 +131,7 @@ func (s *stream) run(sock *socket, early []byte) {
 	s.start(s.readBrowser)
 	s.life.Lock()
 	s.begun = true
-	isEnd := s.isEnd
+	isEnd := s.ending != nil
 	s.life.Unlock()
 	if isEnd { // already: the process is shutting down
 		go s.leave()
@@ -171,29 +165,21 @@ func (s *stream) guard(f func()) {
 // finish ends the stream. The first reason counts. Any goroutine may call it.
 func (s *stream) finish(e ending) {
 	s.life.Lock()
-	first, begun := !s.isEnd, s.begun
+	first, begun := s.ending == nil, s.begun
 	if first {
-		s.isEnd, s.ending = true, e
+		s.ending = &e
 	}
 	s.life.Unlock()
 	if !first {
 		return
 	}
-	close(s.over)
-	s.cancel()
+	s.over.set()
 	if begun {
 		go s.leave()
 	}
 }
 
-func (s *stream) isOver() bool {
-	select {
-	case <-s.over:
-		return true
-	default:
-		return false
-	}
-}
+func (s *stream) isOver() bool { return s.over.isSet() }
 
 // leave says goodbye and waits for what is left of the stream. It runs once,
 // on a goroutine of its own.
@@ -205,7 +191,7 @@ func (s *stream) leave() {
 	}
 	s.guard(func() {
 		defer s.abandon() // in case that goodbye fails
-		s.goodbye(s.ending)
+		s.goodbye(*s.ending)
 	})
 	s.life.Lock()
 	s.left = true
@@ -213,14 +199,14 @@ func (s *stream) leave() {
 	s.wg.Wait()
 	s.g.metrics.streams.Dec()
 	s.g.streams.remove(s)
-	close(s.done)
+	s.done.set()
 }
 
 // abandon lets go of whatever goodbye has left.
 func (s *stream) abandon() {
 	_ = s.browser.sock.Close()
 	s.browser.queue.abandon()
-	s.resting.Do(func() { close(s.rested) })
+	s.rested.set()
 	if c := s.server.Load(); c != nil {
 		c.close()
 	}

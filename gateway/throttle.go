@@ -163,7 +163,7 @@ func (s *stream) slow(d time.Duration) {
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-s.over:
+	case <-s.over.wait():
 	}
 }
 

@@ -143,6 +143,7 @@ func (n *node) serve(ctx context.Context, host systemd) error {
 	group.Go(func() error { return ended("gateway", n.gateway.Run(work)) })
 	group.Go(func() error { return ended("resumptions", n.resume.Run(work)) })
 	group.Go(func() error { return ended("audit", n.audit.Run(work)) })
+	group.Go(func() error { return ended("memory", newMemory().Run(work)) })
 	if n.kicker != nil {
 		group.Go(func() error { return ended("kicker", n.kicker.Run(work)) })
 	}
