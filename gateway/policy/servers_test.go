@@ -15,29 +15,45 @@ import (
 
 // pair is a person whose stream goes through the policy, the smallest gateway there can be, and a contact of theirs.
 type pair struct {
-	t       *testing.T
-	prosody *integration.Prosody
-	s       *Stream
-	romeo   *integration.Raw
-	juliet  *integration.Client
-	sent    int // stanzas since XEP-0198 was enabled
+	t      *testing.T
+	server integration.Server
+	s      *Stream
+	romeo  *integration.Raw
+	juliet *integration.Client
+	sent   int // stanzas since XEP-0198 was enabled
+}
+
+// launch starts a server that has the two and rooms.
+type launch func(t *testing.T) integration.Server
+
+var two = map[string]string{"romeo": "r", "juliet": "j"}
+
+func prosody(lists bool) launch {
+	return func(t *testing.T) integration.Server {
+		return integration.StartProsody(t, integration.ProsodyConfig{
+			Users: two, PrivacyLists: lists, HostExtra: "Component \"rooms.social.example\" \"muc\"\n",
+		})
+	}
+}
+
+func ejabberd(t *testing.T) integration.Server {
+	return integration.StartEjabberd(t, integration.EjabberdConfig{Users: two})
 }
 
 // befriend starts a server on which the two see each other's presence, and lets only Juliet be online.
-func befriend(t *testing.T, lists bool) *pair {
-	p := &pair{t: t, prosody: integration.StartProsody(t, integration.ProsodyConfig{
-		Users: map[string]string{"romeo": "r", "juliet": "j"}, PrivacyLists: lists,
-		HostExtra: "Component \"rooms.social.example\" \"muc\"\n",
-	})}
-	romeo := integration.Connect(t, p.prosody, "romeo", "r", "first")
-	p.juliet = integration.Connect(t, p.prosody, "juliet", "j", "balcony")
+func befriend(t *testing.T, start launch) *pair {
+	p := &pair{t: t, server: start(t)}
+	romeo := integration.Connect(t, p.server, "romeo", "r", "first")
+	p.juliet = integration.Connect(t, p.server, "juliet", "j", "balcony")
 	for _, c := range []*integration.Client{romeo, p.juliet} {
 		c.Say("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq><presence/>")
 		c.Sync()
 	}
-	romeo.Say("<presence type='subscribe' to='juliet@social.example'/><presence type='subscribed' to='juliet@social.example'/>")
+	romeo.Say("<presence type='subscribe' to='juliet@social.example'/>")
 	p.juliet.Expect("the request", func(e integration.Element) bool { return e.Attrs["type"] == "subscribe" })
 	p.juliet.Say("<presence type='subscribed' to='romeo@social.example'/><presence type='subscribe' to='romeo@social.example'/>")
+	romeo.Expect("the request", func(e integration.Element) bool { return e.Attrs["type"] == "subscribe" })
+	romeo.Say("<presence type='subscribed' to='juliet@social.example'/>")
 	p.juliet.Expect("his presence", func(e integration.Element) bool { return of(e, "romeo@social.example/first") && e.Attrs["type"] == "" })
 	romeo.Say("<presence type='unavailable'/>")
 	p.juliet.Expect("his leave", func(e integration.Element) bool {
@@ -57,7 +73,7 @@ func (p *pair) bind(c Consent) string {
 	ctx, cancel := p.patience()
 	defer cancel()
 	var err error
-	p.romeo, err = integration.Dial(ctx, p.prosody.Addr(), p.prosody.Domain())
+	p.romeo, err = integration.Dial(ctx, p.server.Addr(), p.server.Domain())
 	require.NoError(p.t, err)
 	p.t.Cleanup(func() { _ = p.romeo.Close() })
 	require.NoError(p.t, p.romeo.Login(ctx, "romeo", "r"))
@@ -143,13 +159,14 @@ func (p *pair) seen(n int) (list []integration.Element) {
 	return list[:len(list)-1]
 }
 
-// TestHiddenOnProsody sends every case of the rules to a real server, hidden, with lists and without: its counts agree, and a
+// TestHiddenOnServers sends every case of the rules to a real server, hidden, with lists and without: its counts agree, and a
 // contact who is online gets what was written and nothing besides.
-func TestHiddenOnProsody(t *testing.T) {
+func TestHiddenOnServers(t *testing.T) {
 	names := strings.NewReplacer("juliet@capulet.example/b'", "juliet@social.example/balcony'", "juliet@capulet.example", "juliet@social.example")
-	for _, lists := range []bool{true, false} {
-		t.Run(fmt.Sprint("lists ", lists), func(t *testing.T) {
-			p := befriend(t, lists)
+	for name, start := range map[string]launch{"Prosody": prosody(true), "Prosody without lists": prosody(false), "ejabberd": ejabberd} {
+		lists := name != "Prosody without lists"
+		t.Run(name, func(t *testing.T) {
+			p := befriend(t, start)
 			require.Equal(t, lists, strings.Contains(p.bind(nobody), "delivery='live'"))
 			n := 0
 			for _, cases := range [][]ruleCase{presenceCases, messageCases, iqCases, privacyCases} {
@@ -229,9 +246,15 @@ func requireOnPurpose(t *testing.T, e integration.Element, after string) {
 	}
 }
 
-// TestShownAndHiddenAgainOnProsody is what proves that the contact would have seen it.
-func TestShownAndHiddenAgainOnProsody(t *testing.T) {
-	p := befriend(t, true)
+// TestShownAndHiddenAgainOnServers is what proves that the contact would have seen it.
+func TestShownAndHiddenAgainOnServers(t *testing.T) {
+	for name, start := range map[string]launch{"Prosody": prosody(true), "ejabberd": ejabberd} {
+		t.Run(name, func(t *testing.T) { testShownAndHiddenAgain(t, start) })
+	}
+}
+
+func testShownAndHiddenAgain(t *testing.T, start launch) {
+	p := befriend(t, start)
 	p.bind(contacts)
 	p.send("<presence/>")
 	saw := func(what, typ string) {
