@@ -37,6 +37,9 @@ func claims(server string) []claim {
 		{"memory of an idle stream", " KiB", 1, target{atMost, 14}, own(figIdle)},
 		{fmt.Sprintf("login at %d/s, our own processor time", loginRate), " ms", 2, target{atMost, 0.5}, own(figLoginCPU)},
 		{"… p99", " ms", 1, target{atMost, 20}, own(quantile(figLogin, 99))},
+		{"… failed, in all runs", "", 0, target{atMost, 0}, func(r results, server, ours string) []float64 {
+			return sum(r.list(server, ours, figFailed))
+		}},
 		{"round trip beside idle streams, against without them, p99", "×", 2, target{atMost, 1.3}, func(r results, server, ours string) []float64 {
 			return r.each(server, [2]string{ours, quantile(figBeside, 99)}, [2]string{ours, quantile(figAlone, 99)}, divided)
 		}},
@@ -47,4 +50,16 @@ func claims(server string) []claim {
 		list[5].target, list[6].target = target{atMost, 1.5}, target{atMost, 10}
 	}
 	return list
+}
+
+// sum is one figure of all runs, none of none.
+func sum(list []float64) []float64 {
+	if len(list) == 0 {
+		return nil
+	}
+	total := 0.0
+	for _, v := range list {
+		total += v
+	}
+	return []float64{total}
 }

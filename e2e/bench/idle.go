@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -114,8 +115,15 @@ func (r *rig) logins(ctx context.Context, o options, way string, to results) err
 	if err != nil {
 		return err
 	}
-	to.add(r.name, way, figLoginCPU, used.front.Seconds()*1e3/float64(count))
-	to.add(r.name, way, figLoginAt, used.server.Seconds()*1e3/float64(count))
+	to.add(r.name, way, figLoginCPU, used.front.Seconds()*1e3/float64(len(got.Took)))
+	to.add(r.name, way, figLoginAt, used.server.Seconds()*1e3/float64(len(got.Took)))
+	to.add(r.name, way, figFailed, float64(len(got.Failed)))
+	if len(got.Failed) > 0 {
+		progress("%s, %s: %d of %d logins failed, the first: %v\n", r.name, way, len(got.Failed), count, got.Failed[0])
+	}
+	if len(got.Took) == 0 {
+		return errors.New("nobody could log in")
+	}
 	to.addTimes(r.name, way, figLogin, got.Took)
 	return l.End(ctx, got.Streams)
 }

@@ -54,7 +54,8 @@ func relay(ctx context.Context, o options) error {
 		err = r.measure(ctx, o, results)
 		r.close()
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			log := r.server.Log()
+			return fmt.Errorf("%s: %w\n%s", name, err, log[max(0, len(log)-2000):])
 		}
 	}
 	progress("")

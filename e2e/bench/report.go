@@ -43,6 +43,7 @@ var tables = [][]column{
 		{"idle stream: KiB at the server", 1, []string{figIdleAt}},
 		{"KiB before it", 1, []string{figIdle}},
 		{"login at 300/s: p50 / p90 / p99 ms", 2, times(figLogin)},
+		{"failed", 0, []string{figFailed}},
 		{"CPU of the server ms", 2, []string{figLoginAt}},
 		{"before it ms", 2, []string{figLoginCPU}},
 	},

@@ -21,6 +21,7 @@ const (
 	figBeside    = "beside idle"   // round trips, ms
 	figAlone     = "alone"         // … the same without the idle streams
 	figLogin     = "login"         // until bound, ms
+	figFailed    = "login failed"  // how many
 	figLoginCPU  = "login cpu"     // processor ms of what stands before the server
 	figLoginAt   = "login cpu at"  // … of the server
 	figTripCPU   = "round trip at" // processor µs of what stands before the server; with a rate

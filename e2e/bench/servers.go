@@ -27,6 +27,7 @@ type xmppServer interface {
 	PID() int
 	Addr() string
 	WebSocketURL() string
+	Log() string
 }
 
 var (

@@ -39,7 +39,7 @@ func isMessage(item []byte) bool { return bytes.HasPrefix(item, []byte("<message
 // Flood says how a flood goes.
 type Flood struct {
 	UnderWay     int           // messages of a pair that have been sent and have not arrived
-	Warm, Length time.Duration // before the measurement, and of it
+	Warm, Length time.Duration // before the measurement, and of it at least
 	// Mark is called when the measurement begins and when it ends.
 	Mark func() error
 }
@@ -107,6 +107,8 @@ func (f *flood) clock(began, now time.Time) (next time.Time) {
 		f.loop.mark(f.Mark)
 		f.from, f.before = time.Now(), f.arrived
 		return f.from.Add(f.Length)
+	case f.arrived == f.before:
+		return now.Add(10 * time.Millisecond) // nothing yet: it takes longer
 	case !f.over:
 		f.over = true
 		f.result = Flooded{Messages: f.arrived - f.before, Took: time.Since(f.from)}

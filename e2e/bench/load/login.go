@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -138,11 +139,13 @@ func (l *Loop) Rest(ctx context.Context, d time.Duration) error {
 type Logins struct {
 	Streams []*Stream
 	Took    []time.Duration // of each, from the moment when it was due until it was bound
+	Failed  []error         // those that did not come through, if the rate was given
 }
 
 // Login logs the accounts in, each on a stream of its own. With a rate, that
-// many begin in a second whether or not the earlier ones are through; without
-// one, 50 are under way at a time.
+// many begin in a second whether or not the earlier ones are through, and one
+// that fails is noted, for a server may be too slow for the rate; without one,
+// 50 are under way at a time, and all must come through.
 func (l *Loop) Login(ctx context.Context, w Way, accounts []Account, rate float64) (*Logins, error) {
 	const atATime = 50
 	r := &Logins{Took: make([]time.Duration, 0, len(accounts))}
@@ -155,6 +158,9 @@ func (l *Loop) Login(ctx context.Context, w Way, accounts []Account, rate float6
 		if err != nil {
 			l.fail(err)
 			return
+		}
+		if rate > 0 {
+			s.lost = func(err error) { r.Failed = append(r.Failed, err) }
 		}
 		r.Streams = append(r.Streams, s)
 	}
@@ -172,11 +178,12 @@ func (l *Loop) Login(ctx context.Context, w Way, accounts []Account, rate float6
 		for rate == 0 && l.err == nil && len(r.Streams) < len(accounts) && len(r.Streams)-len(r.Took) < atATime {
 			begin(time.Now())
 		}
-		return len(r.Took) == len(accounts)
+		return len(r.Took)+len(r.Failed) == len(accounts)
 	}
 	if err := l.run(ctx, tick, done); err != nil {
 		return nil, fmt.Errorf("%d of %d have logged in: %w", len(r.Took), len(accounts), err)
 	}
+	r.Streams = slices.DeleteFunc(r.Streams, func(s *Stream) bool { return s.step == stepClosed })
 	return r, nil
 }
 

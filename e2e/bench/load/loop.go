@@ -125,7 +125,13 @@ func (l *Loop) handle(e syscall.EpollEvent) {
 		return // closed by an earlier event of the same batch
 	}
 	if err := s.event(e.Events); err != nil {
-		l.fail(fmt.Errorf("load: stream of %s: %w", s.account.Name, err))
+		err = fmt.Errorf("load: stream of %s: %w", s.account.Name, err)
+		if s.lost == nil || s.step >= stepReady {
+			l.fail(err)
+			return
+		}
+		s.cut()
+		s.lost(err)
 	}
 }
 

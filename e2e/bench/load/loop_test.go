@@ -51,6 +51,16 @@ func TestLoop(t *testing.T) {
 		_, err := newLoop(t).Login(t.Context(), ways["TCP"], []Account{{Name: "user0", Password: "wrong"}}, 0)
 		assert.ErrorContains(t, err, "not-authorized")
 	})
+	t.Run("a wrong password among right ones, at a rate", func(t *testing.T) {
+		l := newLoop(t)
+		logins, err := l.Login(t.Context(), ways["WebSocket"], []Account{accounts[0], {Name: "user1", Password: "wrong"}, accounts[2]}, 100)
+		require.NoError(t, err)
+		assert.Len(t, logins.Took, 2)
+		assert.Len(t, logins.Streams, 2)
+		require.Len(t, logins.Failed, 1)
+		assert.ErrorContains(t, logins.Failed[0], "user1")
+		require.NoError(t, l.End(t.Context(), logins.Streams))
+	})
 	for name, meddle := range meddlers {
 		t.Run("a message is "+name, func(t *testing.T) {
 			way := ways["TCP"]

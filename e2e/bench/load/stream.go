@@ -44,6 +44,7 @@ type Stream struct {
 	random uint64 // of the masking keys
 
 	bound  func(*Stream)                      // once, when logged in
+	lost   func(error)                        // when the connection failed before that; nil: the run fails
 	handle func(s *Stream, item []byte) error // each stanza after that
 }
 
