@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/trunkline-chat/trunkline/gateway"
+	"github.com/trunkline-chat/trunkline/gateway/framing"
 	"github.com/trunkline-chat/trunkline/internal/integration"
 )
 
@@ -133,4 +134,38 @@ func first(condition string, _ any) string { return condition }
 func (s *stack) connectFrom(address string) *peer {
 	s.t.Helper()
 	return s.connectWith("", http.Header{"X-Forwarded-For": {address}})
+}
+
+// With PROXY headers a ban is for the one address that has earned it, as where
+// nobody is in between.
+func TestABanIsForOneAddressWithProxyHeaders(t *testing.T) {
+	const secret = "the-password-of-alice"
+	port, err := integration.FreePort()
+	require.NoError(t, err)
+	e := integration.StartEjabberd(t, integration.EjabberdConfig{
+		Domain: domain, Users: map[string]string{"alice": secret},
+		Config: strings.Replace(fmt.Sprintf(proxiedConfig, port), "modules: {", "modules: {mod_fail2ban: {}, ", 1),
+	})
+	s := before(t, secret, func(c *gateway.Config) {
+		c.Upstream = gateway.Upstream{Address: fmt.Sprintf("127.0.0.1:%d", port), TLS: gateway.TLSPlain, ProxyProtocol: true}
+		c.TrustedProxies = loopback
+	})
+	for banned, i := false, 0; !banned; i++ {
+		require.Less(t, i, 50, "no ban")
+		p := s.connectFrom("203.0.113.7")
+		p.say(openTag)
+		e := p.expect("features, or the end", func(e *framing.Element) bool { return e.Name.Space == framing.NSStream })
+		if banned = e.Name.Local == "error"; banned {
+			require.NotNil(t, e.Child(framing.NSStreams, "policy-violation"), "%s", e.Raw)
+			continue
+		}
+		// Right for the gateway here, and of nobody whom ejabberd knows.
+		p.say(auth("", fmt.Sprintf("nobody%d", i), secret))
+		_, _ = p.read()
+		p.cut()
+	}
+	p := s.connectFrom("203.0.113.8")
+	p.login("alice", secret)
+	p.bind()
+	require.Equal(t, "203.0.113.8", seenAt(t, e, p.jid))
 }
