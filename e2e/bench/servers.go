@@ -76,7 +76,8 @@ modules:
   mod_vcard: {search: false}
 `
 
-// prosodyFile is the same of Prosody, after what keeps it in its folder.
+// prosodyFile is the same of Prosody, after what keeps it in its folder. As many
+// may wait to be accepted as at ejabberd.
 const prosodyFile = `
 log = { { levels = { min = "warn" }, to = "file", filename = %q } }
 http_ports = { %d }
@@ -88,6 +89,7 @@ modules_enabled = { "roster", "saslauth", "disco", "smacks", "carbons", "pep", "
   "offline", "privacy_lists", "websocket" }
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
+network_settings = { tcp_backlog = 1024 }
 storage = "internal"
 VirtualHost %q
 authentication = "internal_plain"
