@@ -63,8 +63,8 @@ func asFault(err error, s step, where string) *fault {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errTimeout
 	}
-	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
-		err = op.Err // without the address, which is told anyway
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		err = op.Err // without the addresses: the one that matters is told anyway
 	}
 	return newFault(s, where, err)
 }

@@ -28,8 +28,9 @@ type health struct {
 	mu      sync.Mutex
 	found   *fault    // nil: nothing is known against it
 	since   time.Time // of the first fault in a row
+	faults  int64     // how many there were
 	told    time.Time // when the fault was logged
-	words   string    // as it was logged
+	place   string    // step and server, as they were logged
 	heard   time.Time // of its last greeting
 	probing *probing  // nil: none under way
 }
@@ -62,9 +63,11 @@ func (u *upstream) note(err error) {
 		h.since = now
 	}
 	h.found = f
-	tell := first || f.Error() != h.words || now.Sub(h.told) >= repeatAfter
+	h.faults++
+	place := string(f.step) + " " + f.where
+	tell := first || place != h.place || now.Sub(h.told) >= repeatAfter
 	if tell {
-		h.told, h.words = now, f.Error()
+		h.told, h.place = now, place
 	}
 	since := h.since
 	h.mu.Unlock()
@@ -82,13 +85,29 @@ func (u *upstream) note(err error) {
 	}
 }
 
-// greeted notes that the server answered as it should.
-func (u *upstream) greeted() {
+// count is for greeted, at the beginning of a connection.
+func (h *health) count() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.faults
+}
+
+// greeted notes that the server answered as it should, on a connection that was
+// begun when there had been so many faults. One that was found later stands: a
+// server that answers is no proof that it can still be found.
+func (u *upstream) greeted(faults int64) {
 	h, now := &u.health, u.now()
 	h.mu.Lock()
 	was, since, never := h.found, h.since, h.heard.IsZero()
-	h.found, h.heard = nil, now
+	h.heard = now
+	stands := was != nil && h.faults != faults
+	if !stands {
+		h.found = nil
+	}
 	h.mu.Unlock()
+	if stands {
+		return
+	}
 	u.metrics.reachable.Set(1)
 	switch {
 	case was != nil:
@@ -141,7 +160,7 @@ func (u *upstream) askOnce(ctx context.Context) error {
 
 // probe connects, looks whether the server would let people log in, and leaves.
 func (u *upstream) probe(ctx context.Context) error {
-	whole := ctx
+	whole, faults := ctx, u.health.count()
 	ctx, cancel := context.WithTimeout(ctx, u.limits.Dial)
 	defer cancel()
 	conn, err := u.dial(ctx, netip.AddrPort{})
@@ -153,7 +172,7 @@ func (u *upstream) probe(ctx context.Context) error {
 		return whole.Err()
 	}
 	if u.note(err); err == nil {
-		u.greeted()
+		u.greeted(faults)
 	}
 	return err
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
-	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
 
 // The endings of a stream whose server could not be reached. The close codes are
@@ -21,6 +20,8 @@ var (
 		code: websocket.StatusBadGateway, text: "The chat server cannot be reached now."}
 	endMute = ending{reason: "server_mute", condition: framing.RemoteConnectionFailed,
 		code: websocket.StatusBadGateway, text: "The chat server does not answer now.", server: cut}
+	endNoPlain = ending{reason: "server_no_plain", condition: framing.RemoteConnectionFailed,
+		code: websocket.StatusBadGateway, text: "The chat server takes no passwords from here."}
 	endBusy = ending{reason: "server_busy", condition: framing.ResourceConstraint,
 		code: websocket.StatusTryAgainLater, text: "Too many people are connecting. Please try again later."}
 )
@@ -35,7 +36,7 @@ func unreached(err error) ending {
 
 // reach connects to the server, which has to greet in time from now on.
 func (s *stream) reach() (net.Conn, error) {
-	s.dialled.Store(true)
+	s.dialled.Store(1 + s.g.upstream.health.count())
 	conn, err := s.g.upstream.connect(s.ctx, s.client)
 	if err != nil {
 		return nil, err
@@ -46,18 +47,20 @@ func (s *stream) reach() (net.Conn, error) {
 	return conn, nil
 }
 
-// greeting looks at the features of a new stream, on the goroutine that reads
-// from the server: the first ones show that the server is there.
-func (s *stream) greeting(conn net.Conn, v policy.Verdict) {
-	if s.greeted.Swap(true) {
-		return
-	}
+// greeting looks at the first features of a stream, on the goroutine that reads
+// from the server: they show that it is there, and whether people can log in. If
+// not, the stream is over.
+func (s *stream) greeting(e *framing.Element) bool {
+	s.greeted.Store(true)
+	conn := s.server.Load().sock
 	_ = conn.SetReadDeadline(time.Time{}) // if it fails, so will the next read
-	if v.Action == policy.End {
-		s.g.upstream.note(newFault(atLogin, conn.RemoteAddr().String(), errNoPlain))
-		return
+	if err := offersLogin(e, conn.RemoteAddr().String()); err != nil {
+		s.g.upstream.note(err)
+		s.finish(endNoPlain.with(err))
+		return false
 	}
-	s.g.upstream.greeted()
+	s.g.upstream.greeted(s.dialled.Load() - 1)
+	return true
 }
 
 // ungreeted is the ending for a server that went or fell silent before it had
@@ -83,7 +86,7 @@ func (s *stream) tooLate() ending {
 	s.mu.Lock()
 	now := s.phase
 	s.mu.Unlock()
-	if now == phaseAuth || (s.dialled.Load() && !s.greeted.Load()) {
+	if now == phaseAuth || (s.dialled.Load() != 0 && !s.greeted.Load()) {
 		return endMute
 	}
 	return endAuthTime

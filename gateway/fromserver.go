@@ -106,10 +106,10 @@ func (s *stream) loginAnswer(c *server, e *framing.Element) {
 
 // judgeServer asks the policy and does what it says.
 func (s *stream) judgeServer(e *framing.Element) {
-	v := s.carryServer(e)
-	if e.Is(framing.NSStream, "features") {
-		s.greeting(s.server.Load().sock, v)
+	if !s.greeted.Load() && e.Is(framing.NSStream, "features") && !s.greeting(e) {
+		return
 	}
+	v := s.carryServer(e)
 	if len(v.Inject) > 0 {
 		s.flush()
 	}

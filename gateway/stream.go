@@ -59,7 +59,7 @@ type stream struct {
 	keeping keeping
 
 	server  atomic.Pointer[server] // nil until the first <open/>
-	dialled atomic.Bool            // the server is being reached, or was
+	dialled atomic.Int64           // 0: the server has not been reached for; else 1 and the faults that had been found of it
 	greeted atomic.Bool            // it has sent its first features
 
 	// The browser's reader alone.
