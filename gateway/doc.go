@@ -56,8 +56,9 @@
 // grace and patience, for a few seconds) do nothing but finish.
 //
 // Run owns the pulse, which looks at all streams in turn and pings those that
-// are silent, and a few goroutines that end sessions; AddContacts owns one that
-// reads the server's answers. Own sessions (newOwnServer) may have a writeOn,
+// are silent, the watch, which asks after an XMPP server that is out of reach, and
+// a few goroutines that end sessions; AddContacts owns one that reads the
+// server's answers. A dial waits for the goroutines of its lookups and attempts. Own sessions (newOwnServer) may have a writeOn,
 // which ends with their connection.
 //
 // # Locks
