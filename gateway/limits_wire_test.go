@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -100,6 +101,40 @@ func TestTooFastIsReadFromLater(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(began), more*time.Second/rate-50*time.Millisecond)
 	alice.answers("after")
 	require.Positive(t, s.counter("trunkline_gateway_slowed_total", "stream"))
+}
+
+// All bytes of the connection count, whatever they are for.
+func TestTooManyBytesAreReadLater(t *testing.T) {
+	const rate, over, ahead = 100_000, 60_000, 16 << 10 // ahead: what one read takes
+	s := newStack(t, stackConfig{change: func(c *gateway.Config) {
+		c.Limits.Stream.Bytes, c.Limits.Burst, c.Limits.Frame.MaxBytes = rate, time.Second, rate/2
+	}})
+	big := text("<message xmlns='jabber:client' type='chat' to='alice@" + domain + "'><body>" + strings.Repeat("x", 10_000) + "</body></message>").bytes()
+	for name, piece := range map[string][]byte{
+		"stanzas": big, "pings": control(opPing, "p").bytes(),
+		"fragments": append(bytes.Repeat(wsFrame{opcode: opContinuation}.bytes(), 1000), wsFrame{opcode: opContinuation, last: true}.bytes()...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := dialWire(t, s.url)
+			w.enters(s, "alice")
+			var all []byte
+			for len(all) < rate+over {
+				if name == "fragments" {
+					all = append(all, wsFrame{opcode: opText, payload: []byte("<presence xmlns='jabber:client' type='unavailable'/>")}.bytes()...)
+				}
+				all = append(all, piece...)
+			}
+			all = append(all, text("<iq xmlns='jabber:client' type='get' id='last' to='"+domain+"'><ping xmlns='urn:xmpp:ping'/></iq>").bytes()...)
+			began := time.Now()
+			go func() { _, _ = w.conn.Write(all) }()
+			for last := false; !last; {
+				f, err := w.receive()
+				require.NoError(t, err)
+				last = f.opcode == opText && bytes.Contains(f.payload, []byte("id='last'"))
+			}
+			require.GreaterOrEqual(t, time.Since(began), (over-ahead)*time.Second/rate-50*time.Millisecond)
+		})
+	}
 }
 
 // Where waiting would take too long a stanza is refused, with a condition that
