@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,4 +63,21 @@ func TestCommandsAreNamedByTheirBeginnings(t *testing.T) {
 		require.Error(t, err)
 	}
 	require.False(t, (*Commands)(nil).has("config"))
+}
+
+// FuzzCommands: however a node is written that ejabberd takes for the same, the answer is the same.
+func FuzzCommands(f *testing.F) {
+	f.Add("http://jabber.org/protocol/admin#add-user")
+	f.Add("config")
+	f.Add("/#")
+	f.Fuzz(func(t *testing.T, node string) {
+		c, err := NewCommands([]string{Admin, "x"})
+		require.NoError(t, err)
+		for _, same := range []string{
+			"/" + node, node + "#", strings.ReplaceAll(node, "/", "#"), strings.ReplaceAll(node, "#", "//"),
+		} {
+			require.Equal(t, c.has(node), c.has(same))
+		}
+		require.True(t, c.has("x/"+node))
+	})
 }
