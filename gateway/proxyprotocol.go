@@ -22,7 +22,7 @@ const (
 )
 
 // appendProxyHeader appends the header for a client of the server's address to.
-// Without a client (the zero value) the server sees the gateway's own address.
+// Without a client (the zero value) the sender speaks for itself.
 //
 // The header has one address family, the client's, so that the server's rules and
 // bans meet the address that the client really has. A server of the other family
@@ -55,11 +55,13 @@ func appendProxyHeader(b []byte, client, to netip.AddrPort) []byte {
 }
 
 // introduce tells the server whom the connection is for, before anything else is
-// said on it, TLS included.
+// said on it, TLS included. Where that is nobody it names this end of the
+// connection: LOCAL says the same, but Prosody's mod_net_proxy takes the header
+// for a part of the stream then.
 func (u *upstream) introduce(ctx context.Context, conn net.Conn, client netip.AddrPort) error {
-	var to netip.AddrPort
-	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		to = tcp.AddrPort()
+	to := endpoint(conn.RemoteAddr())
+	if !client.Addr().IsValid() {
+		client = endpoint(conn.LocalAddr())
 	}
 	release := bounded(ctx, conn)
 	defer release()
@@ -68,6 +70,14 @@ func (u *upstream) introduce(ctx context.Context, conn net.Conn, client netip.Ad
 		return inTime(ctx, err)
 	}
 	return nil
+}
+
+// endpoint is a TCP address, or the zero value.
+func endpoint(addr net.Addr) netip.AddrPort {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return tcp.AddrPort()
+	}
+	return netip.AddrPort{}
 }
 
 // clientEndpoint is the address a request came from, and its port if it is known:
