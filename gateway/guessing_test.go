@@ -95,6 +95,9 @@ func TestOneGuesserLocksNobodyOut(t *testing.T) {
 		guess([]string{"bob", "alice", "nobody"}[i%3], fmt.Sprintf("203.0.113.%d", i%2))
 	}
 	s.online("bob", "")
+	require.Eventually(t, func() bool { // ejabberd's log lags behind, in order
+		return strings.Count(s.ejabberd.Log(), "Accepted c2s PLAIN authentication for bob") == 2
+	}, waitLimit, 10*time.Millisecond)
 	require.EqualValues(t, s.counter("trunkline_gateway_logins_total", "server-not-authorized"),
 		strings.Count(s.ejabberd.Log(), "Failed c2s PLAIN authentication"), "ejabberd has heard of no guess")
 
