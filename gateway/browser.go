@@ -70,6 +70,7 @@ func (b *browser) read(limit int, before func()) ([]byte, error) {
 			b.answerPing()
 			before()
 			if b.roused && b.fed { // a pong, as it seems
+				b.in.Release()
 				return nil, errRest
 			}
 			if err := b.fill(); err != nil {

@@ -76,6 +76,7 @@ func (c *socket) fill(f filler) (int, error) {
 	case c.tired.Load() && errors.Is(err, os.ErrDeadlineExceeded):
 		c.tired.Store(false)
 		_ = c.SetReadDeadline(time.Time{})
+		f.Release()
 		return 0, errRest
 	default:
 		return 0, err
