@@ -151,6 +151,9 @@ func (r *Reader) Release() {
 	r.buf, r.pooled, r.pos, r.end, r.high = nil, nil, 0, 0, 0
 }
 
+// IsIdle reports whether the Reader holds no memory.
+func (r *Reader) IsIdle() bool { return r.buf == nil }
+
 // giveBack overwrites what was read: a secret may have been in it.
 func giveBack(buf []byte, pooled *[bufferSize]byte, high int) {
 	clear(buf[:high])
