@@ -5,9 +5,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -171,7 +173,33 @@ func (e *Ejabberd) ready(ctx context.Context) error {
 	if _, err := os.Stat(e.path(readyFile)); err != nil {
 		return errors.New("the accounts are not made yet")
 	}
+	if err := e.listens(ctx); err != nil {
+		return err
+	}
 	return greets(ctx, e.Addr(), e.cfg.Domain)
+}
+
+// listens says whether each port that is configured is open; ejabberd opens them
+// one by one.
+func (e *Ejabberd) listens(ctx context.Context) error {
+	text, err := os.ReadFile(e.path("ejabberd.yml"))
+	if err != nil {
+		return fmt.Errorf("integration: %w", err)
+	}
+	for _, port := range []int{e.ports.tls, e.ports.starttls, e.ports.http, e.ports.https} {
+		if !regexp.MustCompile(fmt.Sprintf(`port: "?%d\b`, port)).Match(text) {
+			continue
+		}
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return fmt.Errorf("integration: %w", err)
+		}
+		if err := conn.Close(); err != nil {
+			return fmt.Errorf("integration: %w", err)
+		}
+	}
+	return nil
 }
 
 // Pause freezes the server: its sockets stay open and nothing answers. The
