@@ -81,16 +81,14 @@ func TestNamesAndCertificatesOfARealServer(t *testing.T) {
 	e := integration.StartEjabberd(t, integration.EjabberdConfig{Domain: "social.example", Config: secureConfig})
 	roots, err := e.Roots()
 	require.NoError(t, err)
-	var ahead atomic.Int64 // of the clock
+	var ahead atomic.Int64 // of the clock by which certificates are judged
 	z := &zone{srv: map[string][]dnsmessage.SRVResource{directName: {at(0, 0, portOf(t, e.TLSAddr()))}}}
 	nameServer(t, z)
 	configured := func(up Upstream) *Gateway {
 		up.RootCAs = roots
-		g, err := New(Config{
-			Domain: "social.example", Upstream: up, Credentials: nobody{}, Consents: nobody{},
-			Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
-		})
+		g, err := New(Config{Domain: "social.example", Upstream: up, Credentials: nobody{}, Consents: nobody{}})
 		require.NoError(t, err)
+		g.upstream.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = g.Run(ctx) })
