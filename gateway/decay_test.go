@@ -15,14 +15,14 @@ import (
 	"github.com/trunkline-chat/trunkline/gateway/framing"
 )
 
-// counter is a metric's value, by its one label.
+// counter is a metric's value, by its one label if it has one.
 func (s *stack) counter(name, label string) (value float64) {
 	s.t.Helper()
 	families, err := s.metrics.Gather()
 	require.NoError(s.t, err)
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == name && m.GetLabel()[0].GetValue() == label {
+			if labels := m.GetLabel(); f.GetName() == name && (len(labels) == 0 || labels[0].GetValue() == label) {
 				value += m.GetCounter().GetValue()
 			}
 		}

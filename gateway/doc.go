@@ -35,14 +35,17 @@
 //
 // # Goroutines
 //
-// ServeHTTP returns after the opening handshake; the stream lives on. While
-// nothing happens it has two goroutines, no timer and no buffer:
+// ServeHTTP returns after the opening handshake; the stream lives on, with two
+// goroutines, no timer and, while nothing comes, no buffer:
 //
 //	reader   readBrowser, frames to the server
 //	server   readServer, elements of the server to the browser; from <open/> on
 //
 // Each writes what it has read and judged itself, all that one read brought in
-// one write, before it waits for more. Others come and go:
+// one write, before it waits for more. On Linux one that has had nothing to read
+// for a few seconds rests: it leaves its connection to resting and ends, and is
+// started anew when there is something to read, or leave wakes it. Others come
+// and go:
 //
 //	writeOn  writes what a connection did not take at once (queue), one for
 //	         each side at most; it ends when that side has caught up
@@ -55,11 +58,12 @@
 // goodbye start refuses new ones. Three timers (loginBy, until the login;
 // grace and patience, for a few seconds) do nothing but finish.
 //
-// Run owns the pulse, which looks at all streams in turn and pings those that
-// are silent, the watch, which asks after an XMPP server that is out of reach, and
-// a few goroutines that end sessions; AddContacts owns one that reads the
-// server's answers. A dial waits for the goroutines of its lookups and attempts. Own sessions (newOwnServer) may have a writeOn,
-// which ends with their connection.
+// Run owns the pulse, which looks at all streams in turn, pings those that are
+// silent and sends their readers to rest; resting; the watch, which asks after
+// an XMPP server that is out of reach; and a few goroutines that end sessions.
+// AddContacts owns one that reads the server's answers. A dial waits for the
+// goroutines of its lookups and attempts. Own sessions (newOwnServer) may have a
+// writeOn, which ends with their connection.
 //
 // # Locks
 //
@@ -67,6 +71,6 @@
 // out, never while something waits for the network: carrying out means adding
 // to a queue. Under it may be taken those of the policy, a queue, the registry,
 // the hibernation (and under that the policy's) and the stream's life, none of
-// which waits. The pulse's is taken with no other held. Who set a queue's busy
-// writes to its connection, without a lock.
+// which waits. Those of the pulse and of resting are taken with none of these
+// held. Who set a queue's busy writes to its connection, without a lock.
 package gateway

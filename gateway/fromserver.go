@@ -95,6 +95,7 @@ func (s *stream) loginAnswer(c *server, e *framing.Element) {
 	case "success":
 		s.loggedIn(e)
 		c.restart()
+		c.sock.acks.Store(true)
 		s.put(e.Raw)
 	case "failure":
 		s.refusedByServer()

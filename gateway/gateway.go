@@ -118,7 +118,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer wg.Wait()
 	wg.Go(func() { g.recall(ctx) })
 	wg.Go(func() { g.upstream.watch(ctx) })
-	wg.Go(func() { g.pulse.run(ctx, g.limits.PingEvery/5) })
+	wg.Go(func() { g.pulse.run(ctx, g.limits.turn()) })
 	wg.Go(func() {
 		if err := g.resting.run(ctx); err != nil && ctx.Err() == nil {
 			g.log.Warn("gateway: silent streams keep their goroutines", "error", err)

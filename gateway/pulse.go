@@ -60,9 +60,11 @@ func (p *pulse) queued() (all, most int) {
 	return all, most
 }
 
+// turn is the time in which the pulse looks at every stream once.
+func (l Limits) turn() time.Duration { return max(l.PingEvery/5, pulseSlots*time.Millisecond) }
+
 // run looks at each stream once in every turn until ctx ends.
 func (p *pulse) run(ctx context.Context, turn time.Duration) {
-	turn = max(turn, pulseSlots*time.Millisecond)
 	t := time.NewTicker(turn / pulseSlots)
 	defer t.Stop()
 	var list []*stream

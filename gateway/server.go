@@ -33,7 +33,6 @@ func newServer(conn net.Conn, stall time.Duration, start func(func()) bool, fail
 	c := &server{
 		sock: newSocket(conn), split: framing.NewSplitter(framing.ServerLimits),
 	}
-	c.sock.acks = true
 	c.out = queue{sock: c.sock, limit: serverQueue, stall: stall, start: start, failed: failed}
 	return c
 }

@@ -20,8 +20,8 @@ type socket struct {
 	raw syscall.RawConn // nil where the bytes on the wire are not those of the stream: TLS
 	// acks has the kernel acknowledge at once what was read. A server that
 	// sends small stanzas without TCP_NODELAY waits for that with the next one,
-	// and would wait for 40 ms.
-	acks bool
+	// and would wait for 40 ms. A fresh connection needs no help with it.
+	acks atomic.Bool
 
 	stirred atomic.Bool   // bytes have come since tire
 	tired   atomic.Bool   // fill is to return errRest
@@ -124,7 +124,7 @@ func (c *socket) readNow(fd uintptr) bool {
 		c.into.Release()
 		return false
 	}
-	if c.acks {
+	if c.acks.Load() {
 		c.read.acknowledge()
 	}
 	return true

@@ -1,0 +1,6 @@
+//go:build race
+
+package gateway_test
+
+// underRace: load is smaller under the race detector.
+const underRace = true
