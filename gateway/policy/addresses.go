@@ -58,6 +58,9 @@ func (s *Stream) target(e *framing.Element) target {
 	if !ok {
 		return target{class: toAccount, bare: s.state.Bare}
 	}
+	if len(to) > maxAddress {
+		return target{class: toNobody}
+	}
 	if to != s.last.written {
 		s.last = readAddress(to)
 	}

@@ -48,6 +48,9 @@ func (s *Stream) FromClient(e *framing.Element) Verdict {
 	if !e.IsStanza() {
 		return s.nonza(e)
 	}
+	if v, ok := overlong(e); ok {
+		return v
+	}
 	a := asks.Get().(*ask)
 	defer a.forget()
 	*a = ask{Stream: s, e: e, hidden: s.hidden(), to: s.target(e)}

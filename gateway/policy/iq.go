@@ -1,19 +1,11 @@
 package policy
 
-import (
-	"strings"
-
-	"github.com/trunkline-chat/trunkline/gateway/framing"
-)
+import "github.com/trunkline-chat/trunkline/gateway/framing"
 
 const (
 	nsPrivacy  = "jabber:iq:privacy"
 	nsRegister = "jabber:iq:register"
 	nsBlocking = "urn:xmpp:blocking"
-	nsPubSub   = "http://jabber.org/protocol/pubsub"
-	nsReadMDS  = "urn:xmpp:mds:displayed:0" // XEP-0490
-
-	nsPubSubOwner = nsPubSub + "#owner"
 )
 
 // iqRules hold what an IQ may do. The first rows hold for everyone, those below for the hidden.
@@ -25,7 +17,7 @@ var iqRules = []rule{
 	{"iq-register", (*ask).registers, refuse},
 	{"iq-certificate", (*ask).certifies, refuse},
 	{"iq-command", (*ask).administers, refuse},
-	{"iq-read-state", func(a *ask) bool { return !a.state.Consent.Receipts && a.publishes(readState) }, refuse},
+	{"iq-read-state", func(a *ask) bool { return !a.state.Consent.Receipts && (a.publishes(readState) || a.opens(readState)) }, refuse},
 	{"privacy", func(a *ask) bool { return a.sets(nsPrivacy, "query") }, func(a *ask, _ string) Verdict { return a.judge(privacyRules) }},
 
 	{"iq-shown", func(a *ask) bool { return !a.hidden }, pass},
@@ -38,6 +30,7 @@ var iqRules = []rule{
 	// So it does for who is taken off the contact list and was no subscriber, to whom the list does not apply.
 	{"iq-remove-shows", func(a *ask) bool { return a.state.Present && a.removes() }, refuse},
 	{"iq-activity", func(a *ask) bool { return a.publishes(activity) }, refuse},
+	{"iq-activity-node", func(a *ask) bool { return a.opens(activity) }, refuse},
 }
 
 // answers reports whether the IQ answers one.
@@ -100,67 +93,4 @@ func unavailable(a *ask, name string) Verdict {
 	frame = framing.AppendAttr(frame, "to", a.e.To())
 	frame = append(frame, "><error type='cancel'><service-unavailable xmlns='"+framing.NSStanzas+"'/></error></iq>"...)
 	return Verdict{Action: Replace, Frame: frame, Reason: name}
-}
-
-// publishes reports whether the IQ changes what is in a node of the account's own (XEP-0163) that the filter names, so that
-// contacts are told, unless only the account can read it.
-func (a *ask) publishes(filter func(node string) bool) bool {
-	if !a.sets(nsPubSub, "pubsub") && !a.sets(nsPubSubOwner, "pubsub") || !a.to.own() {
-		return false
-	}
-	pubsub := a.e.First()
-	if private(pubsub.Child(nsPubSub, "publish-options")) {
-		return false
-	}
-	for c := range pubsub.Children() {
-		switch c.Name.Local {
-		case "publish", "retract", "purge", "delete":
-			if filter(c.Attr("node")) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// private reports whether publish options ask for a node nobody else may read; the server refuses the item when the node is
-// not like that (XEP-0060 §7.1.5).
-func private(options *framing.Element) bool {
-	if options == nil {
-		return false
-	}
-	form := options.Child("jabber:x:data", "x")
-	if form == nil {
-		return false
-	}
-	found := false
-	for field := range form.Children() {
-		if field.Attr("var") != "pubsub#access_model" {
-			continue
-		}
-		if value := only(field); value == nil || value.Text() != "whitelist" {
-			return false
-		}
-		found = true
-	}
-	return found
-}
-
-func readState(node string) bool { return node == nsReadMDS }
-
-// lasting lists the beginnings of nodes that say who a person is, what they keep or what they publish on purpose. Everything else
-// may tell what they are doing (mood, tune, activity, location, what they play or watch).
-var lasting = []string{
-	"urn:xmpp:avatar:", "http://jabber.org/protocol/nick", "urn:xmpp:vcard4", "urn:ietf:params:xml:ns:vcard-4.0",
-	"eu.siacs.conversations.axolotl.", "urn:xmpp:omemo:", "urn:xmpp:openpgp:",
-	"urn:xmpp:bookmarks:", "storage:bookmarks", "urn:xmpp:microblog:",
-}
-
-func activity(node string) bool {
-	for _, beginning := range lasting {
-		if strings.HasPrefix(node, beginning) {
-			return false
-		}
-	}
-	return true
 }

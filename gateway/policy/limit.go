@@ -27,12 +27,15 @@ func reasonOf(rule string) reason {
 // Refuse is the verdict about an element over a limit of the caller's, which is one of those above. In place of a stanza goes
 // one that the server answers, and that answer becomes the stanza error (RFC 6120 §8.3.3.12, §8.3.3.18); an answer or an error
 // is not answered (§8.3.1) and held. Nothing but the attributes of e counts. What is no stanza, or comes before the
-// stream is bound, ends it.
+// stream is bound, ends it, and so does an id that is too long.
 func (s *Stream) Refuse(e *framing.Element, limit string) Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !e.IsStanza() || s.phase < running {
 		return end(framing.PolicyViolation, limitReasons[limit].text, limit)
+	}
+	if v, ok := overlong(e); ok {
+		return v
 	}
 	if t := e.Type(); t == "error" || t == "result" && e.Name.Local == "iq" {
 		return s.hold(limit)

@@ -37,7 +37,7 @@ var presenceRules = []rule{
 	{"presence-part", func(a *ask) bool { return a.typed && a.state.Directed[a.to.bare] != "" }, (*ask).part},
 	{"presence-part-held", func(a *ask) bool { return a.typed }, hold},
 	{"presence-room", func(a *ask) bool { return a.to.class == toRoom }, pass},
-	{"presence-rooms", func(a *ask) bool { return a.joins() && len(a.state.Directed) >= maxDirected }, refuse},
+	{"presence-rooms", func(a *ask) bool { return a.joins() && a.crowded(a.to.bare) }, refuse},
 	{"presence-join", (*ask).joins, (*ask).show},
 	{"presence-directed", otherwise, refuse},
 }
@@ -70,7 +70,7 @@ func (a *ask) show(string) Verdict {
 	case a.typed && slices.Contains(presenceTypes, a.typ), a.to.class == toSelf:
 	case a.typed, a.to.class == toNobody:
 		a.state.Shown = true // who knows what the server makes of it
-	case len(a.state.Directed) >= maxDirected && a.state.Directed[a.to.bare] == "":
+	case a.state.Directed[a.to.bare] == "" && a.crowded(a.to.bare):
 		a.state.Shown = true // to someone who is not remembered
 	case a.joins() || a.to.class == toRoom:
 		a.state.Directed[a.to.bare] = room

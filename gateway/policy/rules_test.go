@@ -44,10 +44,13 @@ func publish(node, options string) string {
 }
 
 func options(fields string) string {
-	return "<publish-options><x xmlns='jabber:x:data' type='submit'>" + fields + "</x></publish-options>"
+	return "<publish-options><x xmlns='jabber:x:data' type='submit'>" + formType + fields + "</x></publish-options>"
 }
 
-const onlyMe = "<field var='pubsub#access_model'><value>whitelist</value></field>"
+const (
+	formType = "<field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/pubsub#publish-options</value></field>"
+	onlyMe   = "<field var='pubsub#access_model'><value>whitelist</value></field>"
+)
 
 var presenceCases = []ruleCase{
 	{rule: "presence-shown", in: "<presence/>", want: passes, consent: contacts},
@@ -160,7 +163,7 @@ var signalCases = []struct {
 	{"message-ringing", "<ringing xmlns='urn:xmpp:jingle-message:0' id='c'/>", Consent{Presence: true}},
 }
 
-var iqCases = slices.Concat(commandCases, []ruleCase{
+var iqCases = slices.Concat(commandCases, pepCases, []ruleCase{
 	{rule: "iq-stray-answer", in: "<iq type='result' to='juliet@capulet.example/b'/>", want: held, consent: all},
 	{rule: "iq-form", in: "<iq type='SET' id='1'><query xmlns='jabber:iq:roster'/></iq>", want: refuses, consent: all},
 	{rule: "iq-form", in: "<iq id='1'><query xmlns='jabber:iq:roster'/></iq>", want: refuses},

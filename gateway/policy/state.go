@@ -36,9 +36,6 @@ const (
 	person directed = "person"
 )
 
-// maxDirected bounds the rooms of one stream.
-const maxDirected = 256
-
 // Snapshot returns the state that a resumption of the stream (XEP-0198) needs, as JSON without secrets.
 func (s *Stream) Snapshot() ([]byte, error) {
 	s.mu.Lock()

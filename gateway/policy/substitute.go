@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -11,17 +10,12 @@ import (
 // NSGateway is the namespace of what the gateway itself has to say: <hidden/> in the bind result, <refused/> in errors.
 const NSGateway = "urn:trunkline:gateway:0"
 
-// maxReplaced bounds what is remembered of replaced stanzas. They are kept after their answer, because a resumed stream hears
-// the answer again; an answer to one that was forgotten reaches the client as it is, to no request of its own, and the counts stay
-// right.
-const maxReplaced = 128
-
 // replaced is a stanza of the client in whose place went an IQ that the server answers.
 type replaced struct {
 	Substitute string `json:"substitute"` // id of that IQ
 	Kind       string `json:"kind"`       // message, presence or iq
 	ID         string `json:"id,omitempty"`
-	To         string `json:"to,omitempty"`
+	To         string `json:"to,omitempty"`   // "" too when it is longer than any address
 	Rule       string `json:"rule,omitempty"` // that refused it; "" for a request of the privacy walk
 	Step       step   `json:"step,omitempty"` // what a result means; "" when it means nothing any more
 }
@@ -29,11 +23,11 @@ type replaced struct {
 // replace remembers e and returns the id for what goes in its place.
 func (s *Stream) replace(e *framing.Element, what string, r replaced) string {
 	r.Substitute = s.id(what)
-	r.Kind, r.ID, r.To = strings.Clone(e.Name.Local), strings.Clone(e.ID()), strings.Clone(e.To())
-	if len(s.state.Replaced) >= maxReplaced {
-		s.state.Replaced = slices.Delete(s.state.Replaced, 0, 1)
+	r.Kind, r.ID = strings.Clone(e.Name.Local), strings.Clone(e.ID())
+	if to := e.To(); len(to) <= maxAddress {
+		r.To = strings.Clone(to)
 	}
-	s.state.Replaced = append(s.state.Replaced, r)
+	s.remember(r)
 	return r.Substitute
 }
 
@@ -143,6 +137,7 @@ var reasons = map[string]reason{
 	"iq-block-shows":       {"wait", "unexpected-request", "Blocking would show this person that you are online: send unavailable presence first."},
 	"iq-remove-shows":      {"wait", "unexpected-request", "Removing this contact could show them that you are online: send unavailable presence first."},
 	"iq-activity":          {"cancel", "not-allowed", "You chose to be hidden, so what you are doing is not published."},
+	"iq-activity-node":     {"cancel", "not-allowed", "You chose to be hidden, so who can read what you are doing is not changed."},
 	"iq-read-state":        {"cancel", "not-allowed", "Read marks leave only with your consent or kept private to you."},
 	"privacy-form":         {"modify", "bad-request", "A privacy list request holds exactly one element."},
 	"privacy-order-set":    {"wait", "unexpected-request", "Set the list before activating it."},
