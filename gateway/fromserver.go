@@ -98,7 +98,7 @@ func (s *stream) loginAnswer(c *server, e *framing.Element) {
 		c.sock.acks.Store(true)
 		s.put(e.Raw)
 	case "failure":
-		s.refusedByServer()
+		s.refusedByServer(conditionOf(e))
 		s.loginFailed(conditionOf(e), e.Raw)
 	default: // PLAIN has no challenge after its first message
 		s.finish(endServerSpeaks)

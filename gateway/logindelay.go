@@ -25,14 +25,56 @@ const (
 // about an account that it has refused so often, for a time that doubles, and not
 // at all when the next ones could be its twentieth. Only who knows the account's
 // password gets that far; those whom the server accepts are let through, and
-// their successes end the count.
+// their successes end the row. When many accounts are refused it is the server
+// that has a fault, and to keep them waiting would only add to it.
 const (
-	freeRefusals = 3
-	firstPause   = time.Second
-	longestPause = 5 * time.Minute
-	rowOfAll     = 14 // refusals in a row, of all accounts
-	rowForgotten = time.Hour + time.Minute
+	freeRefusals  = 3
+	firstPause    = time.Second
+	longestPause  = time.Minute
+	rowOfAll      = 14 // refusals in a row, of all accounts
+	rowOfAccounts = 4  // so many accounts in it are a fault of the server
+	rowForgotten  = time.Hour + time.Minute
 )
+
+// row is the refusals since the last success.
+type row struct {
+	mu              sync.Mutex
+	count, accounts int
+	began, last     int64
+}
+
+// add counts one of an account that was refused before at a time, if ever.
+func (r *row) add(now int64, before int64, ever bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now-r.last > int64(rowForgotten) {
+		r.count, r.accounts = 0, 0
+	}
+	if r.count == 0 {
+		r.began = now
+	}
+	if !ever || before < r.began {
+		r.accounts++
+	}
+	r.count, r.last = r.count+1, now
+}
+
+func (r *row) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count, r.accounts = 0, 0
+}
+
+// wait is how long those who have been refused are to wait, for it to be
+// forgotten by the server.
+func (r *row) wait(now int64) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.count < rowOfAll || r.accounts >= rowOfAccounts {
+		return 0
+	}
+	return rowForgotten - time.Duration(now-r.last)
+}
 
 // guesses knows who has failed to log in lately. Any goroutine may use it.
 type guesses struct {
@@ -42,7 +84,7 @@ type guesses struct {
 	pairs, names, addresses *table[failures]
 	refusals                *table[failures] // by account
 	known                   *table[success]  // by name and address
-	row                     failures         // refusals of all accounts
+	row                     row
 }
 
 func newGuesses(now func() int64, longest time.Duration) *guesses {
@@ -105,11 +147,12 @@ func (g *guesses) wrong(name, address string) time.Duration {
 // right notes that somebody has logged in: their own failures are forgotten,
 // and those of others at this address or under this name are not theirs.
 func (g *guesses) right(name, address, account string) {
-	for _, f := range []*failures{g.pairs.find(name, address), g.refusals.find(account), &g.row} {
+	for _, f := range []*failures{g.pairs.find(name, address), g.refusals.find(account)} {
 		if f != nil {
 			f.forget()
 		}
 	}
+	g.row.forget()
 	k := g.known.at(name, address)
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -129,8 +172,10 @@ func (g *guesses) isKnown(name, address string, now int64) bool {
 // refused notes that the server has refused a login that was right here.
 func (g *guesses) refused(account string) {
 	now := g.now()
-	g.refusals.at(account).add(now)
-	g.row.add(now)
+	f := g.refusals.at(account)
+	count, last := f.since()
+	f.add(now)
+	g.row.add(now, last, count > 0)
 }
 
 // pause is for how long the server is not to be asked about an account.
@@ -145,10 +190,7 @@ func (g *guesses) pause(account string) time.Duration {
 		return 0
 	}
 	wait := doubled(firstPause, count-freeRefusals+1, longestPause) - time.Duration(now-last)
-	if row, last := g.row.since(); row >= rowOfAll {
-		wait = max(wait, rowForgotten-time.Duration(now-last))
-	}
-	return max(0, wait)
+	return max(0, wait, g.row.wait(now))
 }
 
 // doubled is first for n = 1, twice that for 2 and so on, up to longest; 0 for

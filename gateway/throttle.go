@@ -188,8 +188,12 @@ func (s *stream) mayAskServer() bool {
 	return true
 }
 
-// refusedByServer notes that the server does not accept a login that is right.
-func (s *stream) refusedByServer() {
+// refusedByServer notes that the server does not accept a login that is right,
+// unless it only cannot tell now.
+func (s *stream) refusedByServer(condition string) {
+	if condition == "server-temporary-auth-failure" {
+		return
+	}
 	s.mu.Lock()
 	account := s.who.account
 	s.mu.Unlock()
