@@ -163,7 +163,7 @@ func TestAttacksBeforeTheLogin(t *testing.T) {
 		c.Limits.AuthTime, c.Limits.Goodbye = 4*time.Second, 300*time.Millisecond
 	}})
 	bystander := s.online("bob", "")
-	first, second := s.password("alice"), s.password("alice")
+	first, second, third := s.password("alice"), s.password("alice"), s.password("alice")
 	attacks := map[string]func(t *testing.T, w *wire){
 		"a stanza before <open/>": func(t *testing.T, w *wire) {
 			w.say("<message xmlns='jabber:client' to='bob@" + domain + "'><body>sneaked</body></message>")
@@ -194,6 +194,23 @@ func TestAttacksBeforeTheLogin(t *testing.T) {
 			list[len(list)-1].last = false
 			w.send(list...)
 			w.ends("policy-violation", 1009)
+		},
+		"a login nearly as large as it may be, and pongs": func(t *testing.T, w *wire) {
+			login := auth("", "alice", third)
+			w.say(openClient)
+			w.send(repeat(control(opPong, "p"), 100)...)
+			w.say(strings.Replace(login, "<auth ", "<auth "+strings.Repeat(" ", 9_500-len(openClient)-len(login)), 1))
+			require.True(t, framing.IsOpen(w.element()))
+			w.element()
+			e := w.element()
+			require.True(t, e.Is(nsSASL, "success"), "%s", e.Raw)
+			w.say(openClient)
+			require.True(t, framing.IsOpen(w.element()))
+			w.element()
+			w.send(repeat(control(opPong, "p"), 5000)...)
+			w.say(iqBind)
+			require.Equal(t, "result", w.element().Type(), "after it, none of this counts")
+			w.send(closeWith(1000, ""))
 		},
 		"half a frame and silence": func(t *testing.T, w *wire) {
 			_, err := w.conn.Write(text(openClient).bytes()[:20])
@@ -242,6 +259,49 @@ func TestAttacksBeforeTheLogin(t *testing.T) {
 	})
 	s.awaitStreams(1)
 	require.Empty(t, bystander.sync(), "nothing has come through")
+}
+
+// Whatever it is that somebody sends who does not log in, it is not much: also
+// what never becomes a frame of the stream.
+func TestBytesBeforeTheLogin(t *testing.T) {
+	s, _ := wired(t, func(c *gateway.Config) { c.Limits.AuthTime = time.Hour })
+	unfinished := pieces(strings.Repeat(" ", 5000))
+	unfinished[len(unfinished)-1].last = false
+	for name, frames := range map[string][]wsFrame{
+		"pings":                    repeat(control(opPing, "p"), 5000),
+		"pongs":                    repeat(control(opPong, strings.Repeat("p", 125)), 200),
+		"empty fragments":          append([]wsFrame{{opcode: opText}}, repeat(wsFrame{opcode: opContinuation}, 5000)...),
+		"a message without an end": unfinished,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := dialWire(t, s.url)
+			w.send(frames...)
+			w.passPongs()
+			w.ends("policy-violation", 1009)
+		})
+	}
+}
+
+// passPongs passes over the pongs that have come, and come before all else.
+func (w *wire) passPongs() {
+	w.t.Helper()
+	for {
+		next, err := w.in.Peek(1)
+		require.NoError(w.t, err)
+		if next[0]&0xF != opPong {
+			return
+		}
+		_, err = w.receive()
+		require.NoError(w.t, err)
+	}
+}
+
+func repeat(f wsFrame, n int) []wsFrame {
+	list := make([]wsFrame, n)
+	for i := range list {
+		list[i] = f
+	}
+	return list
 }
 
 // permessage-deflate is offered by nearly all browsers, and never agreed on.

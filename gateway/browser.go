@@ -40,7 +40,7 @@ type browser struct {
 // newBrowser takes a connection after the handshake, and what came behind the
 // request. The queue is the caller's to set up.
 func newBrowser(sock *socket, early []byte) *browser {
-	b := &browser{sock: sock}
+	b := &browser{sock: sock, got: len(early)}
 	b.heard.Store(time.Now().UnixNano())
 	for r := bytes.NewReader(early); r.Len() > 0; {
 		_, _ = b.in.Fill(r) // such a reader has no errors

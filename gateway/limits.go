@@ -8,10 +8,15 @@ import (
 
 // Limits bounds what one stream, one address and one account may use. Zero
 // fields take the defaults.
+//
+// AuthBytes is for the text in frames. Of the connection, with everything that
+// the WebSocket adds (headers of frames and fragments, pings, pongs) and with
+// what has not become a message, 1,024 bytes more may come. It is looked at after
+// each read.
 type Limits struct {
 	Frame        framing.Limits // one frame of a browser, framing.ClientLimits
 	AuthTime     time.Duration  // from accept to SASL success, 10 s
-	AuthBytes    int            // frames before SASL success, in bytes, 10,000
+	AuthBytes    int            // bytes before SASL success, 10,000; see below
 	LoginTries   int            // refused logins per stream, 3
 	Queue        int            // bytes waiting for a slow browser, 256 KiB
 	Stall        time.Duration  // no progress with a slow browser or server, 10 s

@@ -64,7 +64,8 @@ type stream struct {
 
 	// The browser's reader alone.
 	parser   *framing.Parser
-	unauthed int // bytes read before the login
+	unauthed int // bytes of frames before the login
+	raw      int // bytes of the connection before the login
 	asked    bool
 	meter    meter
 	passing  int // bytes read of a stanza that is too big and passed over, 0 if there is none

@@ -129,6 +129,7 @@ func (s *stream) paceReads() {
 		return
 	}
 	s.meter.read(s.browser.got)
+	s.countStranger(s.browser.got)
 	if s.passing > 0 {
 		if s.passing += s.browser.got; s.passing > s.g.limits.Oversized {
 			s.finish(endTooBig)
@@ -136,6 +137,21 @@ func (s *stream) paceReads() {
 	}
 	s.browser.got = 0
 	s.slow(s.meter.due())
+}
+
+// authFraming is what may come before the login beyond Limits.AuthBytes for the
+// headers of frames, and control frames.
+const authFraming = 1 << 10
+
+// countStranger counts what the connection gives before the login, whatever it
+// is: pings, and what never becomes a message, too.
+func (s *stream) countStranger(n int) {
+	if s.isLoggedIn() {
+		return
+	}
+	if s.raw += n; s.raw > s.g.limits.AuthBytes+authFraming {
+		s.finish(endAuthBytes)
+	}
 }
 
 // paceStanza holds an element of a browser back that is faster than it may be,

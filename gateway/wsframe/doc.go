@@ -11,7 +11,8 @@
 //     which here the XML parser does.
 //   - Its results depend on the bytes alone, however they were cut into reads:
 //     no sockets, no clock.
-//   - Memory is bounded by the limit given to Next, and a Reader that waits at
+//   - Memory is bounded by the limit given to Next, whatever comes between the
+//     parts of a message, if Next is called until it needs more; and a Reader that waits at
 //     the border of two frames holds none after Release.
 //
 // There are no extensions: no permessage-deflate, and so no bombs. Nothing in

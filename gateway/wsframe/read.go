@@ -120,6 +120,7 @@ func (r *Reader) makeRoom() {
 	}
 	keep := r.pos
 	if r.kind != 0 {
+		r.closeUp()
 		keep = r.msg
 	}
 	if keep == r.end || (keep > 0 && len(r.buf)-r.end < leastFree) {
@@ -133,6 +134,16 @@ func (r *Reader) makeRoom() {
 	r.moveTo(make([]byte, 2*len(r.buf)), keep)
 	r.high, r.pooled = r.end, nil
 	giveBack(old, pooled, high)
+}
+
+// closeUp drops what lies between the message under way and what has not been
+// looked at: headers of fragments, and control frames. They do not count towards
+// a limit, and must not take memory.
+func (r *Reader) closeUp() {
+	if r.upTo < r.pos {
+		n := copy(r.buf[r.upTo:], r.buf[r.pos:r.end])
+		r.pos, r.end = r.upTo, r.upTo+n
+	}
 }
 
 // moveTo copies what is kept to the front of buf.

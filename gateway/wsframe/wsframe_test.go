@@ -36,8 +36,10 @@ func frame(first byte, payload string) []byte {
 	return b
 }
 
-// outcome is what a Reader made of some bytes, in words.
-func outcome(src io.Reader, limit int) string {
+// outcome is what a Reader made of some bytes, in words. It watches over the
+// Reader's memory.
+func outcome(t *testing.T, src io.Reader, limit int) string {
+	t.Helper()
 	var r wsframe.Reader
 	var out strings.Builder
 	for {
@@ -45,7 +47,9 @@ func outcome(src io.Reader, limit int) string {
 		switch {
 		case errors.Is(err, wsframe.ErrNeedMore):
 			r.Release()
-			if _, err := r.Fill(src); err != nil {
+			_, err := r.Fill(src)
+			require.LessOrEqual(t, r.Size(), wsframe.MaxSize(limit), "the buffer")
+			if err != nil {
 				fmt.Fprintf(&out, "and %d bytes", r.Buffered())
 				return out.String()
 			}
@@ -64,16 +68,19 @@ func outcome(src io.Reader, limit int) string {
 	}
 }
 
-func of(frames ...[]byte) string { return outcome(bytes.NewReader(bytes.Join(frames, nil)), limit) }
+func of(t *testing.T, frames ...[]byte) string {
+	t.Helper()
+	return outcome(t, bytes.NewReader(bytes.Join(frames, nil)), limit)
+}
 
 // The examples of RFC 6455 section 5.7, masked.
 func TestExamplesOfTheStandard(t *testing.T) {
-	require.Equal(t, `1 "Hello" 0; and 0 bytes`, of([]byte{0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58}))
-	require.Equal(t, `1 "Hello" 0; and 0 bytes`, of(frame(0x01, "Hel"), frame(0x80, "lo")))
-	require.Equal(t, `10 "Hello" 0; and 0 bytes`, of(frame(0x8a, "Hello")))
+	require.Equal(t, `1 "Hello" 0; and 0 bytes`, of(t, []byte{0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58}))
+	require.Equal(t, `1 "Hello" 0; and 0 bytes`, of(t, frame(0x01, "Hel"), frame(0x80, "lo")))
+	require.Equal(t, `10 "Hello" 0; and 0 bytes`, of(t, frame(0x8a, "Hello")))
 	for _, n := range []int{256, 65536} {
 		text := strings.Repeat("x", n)
-		require.Equal(t, fmt.Sprintf(`2 %q 0; and 0 bytes`, text), of(frame(0x82, text)))
+		require.Equal(t, fmt.Sprintf(`2 %q 0; and 0 bytes`, text), of(t, frame(0x82, text)))
 	}
 }
 
@@ -94,7 +101,7 @@ func TestMessages(t *testing.T) {
 		"a close with a reason":     {[][]byte{frame(0x88, "\x03\xe8bye"), frame(0x81, "after")}, `8 "bye" 1000; EOF`},
 		"a close inside a message":  {[][]byte{frame(0x01, "a"), frame(0x88, "\x0b\xb8")}, `8 "" 3000; EOF`},
 	} {
-		require.Equal(t, c.want, of(c.frames...), name)
+		require.Equal(t, c.want, of(t, c.frames...), name)
 	}
 }
 
@@ -175,12 +182,12 @@ func TestTooBigIsSaidOnceAndItsBeginningAfterIt(t *testing.T) {
 		if name == "a ping in between" {
 			want = strings.Replace(want, "beginning", `10 "" 0; beginning`, 1)
 		}
-		require.Equal(t, want, outcome(bytes.NewReader(all), 10), name)
-		require.Equal(t, want, outcome(iotest.OneByteReader(bytes.NewReader(all)), 10), name)
+		require.Equal(t, want, outcome(t, bytes.NewReader(all), 10), name)
+		require.Equal(t, want, outcome(t, iotest.OneByteReader(bytes.NewReader(all)), 10), name)
 	}
 	endless := append([]byte{0x81, 0x80 | 127, 0x7f}, make([]byte, 11)...)
-	require.Equal(t, `too big; and 0 bytes`, outcome(bytes.NewReader(endless), 10), "larger than any memory")
-	require.Equal(t, `too big; beginning of 1 "a" 0; and 0 bytes`, outcome(bytes.NewReader(frame(0x81, "a")), -1))
+	require.Equal(t, `too big; and 0 bytes`, outcome(t, bytes.NewReader(endless), 10), "larger than any memory")
+	require.Equal(t, `too big; beginning of 1 "a" 0; and 0 bytes`, outcome(t, bytes.NewReader(frame(0x81, "a")), -1))
 }
 
 // TestWhatIsPassedOverTakesNoMemory reads a message of a gigabyte.
@@ -199,6 +206,85 @@ func TestWhatIsPassedOverTakesNoMemory(t *testing.T) {
 	})
 	require.Less(t, allocs-before, 50.0)
 	require.Greater(t, r.Left(), uint64(1<<29), "and says how much is to come")
+}
+
+// TestWhatIsNoPayloadTakesNoMemory has a million frames inside a message that
+// add nothing to it.
+func TestWhatIsNoPayloadTakesNoMemory(t *testing.T) {
+	const million = 1_000_000
+	for name, c := range map[string]struct {
+		start, one []byte
+		found      wsframe.Kind // how each is reported, 0 if it is not
+		tooBig     bool
+	}{
+		"empty fragments":                {frame(0x01, "ab"), frame(0x00, ""), 0, false},
+		"empty fragments of nothing":     {frame(0x01, ""), frame(0x00, ""), 0, false},
+		"pings":                          {frame(0x01, "ab"), frame(0x89, "p"), wsframe.Ping, false},
+		"pongs that are empty":           {frame(0x01, "ab"), frame(0x8a, ""), wsframe.Pong, false},
+		"fragments of what is too big":   {frame(0x01, strings.Repeat("x", 2000)), frame(0x00, "y"), 0, true},
+		"pings inside what is too big":   {frame(0x01, strings.Repeat("x", 2000)), frame(0x89, "p"), wsframe.Ping, true},
+		"long pings that fill the reads": {frame(0x01, "ab"), frame(0x89, strings.Repeat("p", 125)), wsframe.Ping, false},
+	} {
+		frames := million
+		if len(c.one) > 100 {
+			frames = million / 20
+		}
+		src := io.MultiReader(bytes.NewReader(c.start), &repeated{one: c.one, left: frames}, bytes.NewReader(frame(0x80, "c")))
+		var r wsframe.Reader
+		controls, tooBig := 0, false
+		for {
+			m, err := r.Next(1000)
+			if errors.Is(err, wsframe.ErrNeedMore) {
+				_, err = r.Fill(src)
+				require.NoError(t, err, name)
+				require.LessOrEqual(t, r.Size(), 16<<10, name)
+				continue
+			}
+			if errors.Is(err, wsframe.ErrTooBig) {
+				tooBig = true
+				continue
+			}
+			require.NoError(t, err, name)
+			if m.Kind != wsframe.Text {
+				require.Equal(t, c.found, m.Kind, name)
+				controls++
+				continue
+			}
+			require.Equal(t, c.tooBig, m.Cut, name)
+			if !m.Cut {
+				require.Equal(t, strings.Repeat("ab", len(c.start)/8)+"c", string(m.Data), name)
+			}
+			break
+		}
+		require.Equal(t, c.tooBig, tooBig, name)
+		if c.found != 0 {
+			require.Equal(t, frames, controls, name)
+		}
+	}
+}
+
+// repeated gives one thing again and again, cut as it comes.
+type repeated struct {
+	one, rest []byte
+	left      int
+}
+
+func (r *repeated) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if len(r.rest) == 0 {
+			if r.left == 0 {
+				break
+			}
+			r.rest = r.one
+			r.left--
+		}
+		k := copy(p[n:], r.rest)
+		r.rest, n = r.rest[k:], n+k
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 type zeros struct{}
@@ -239,21 +325,22 @@ func TestWrittenFrames(t *testing.T) {
 	require.Len(t, wsframe.AppendClose(nil, 1000, strings.Repeat("x", 200)), 2+125)
 }
 
-// FuzzReader: however the bytes are cut into reads, the same comes out, and no
-// message is over the limit. What is written as frames is read as it was.
+// FuzzReader: however the bytes are cut into reads, the same comes out, no
+// message is over the limit, and the memory is bounded by it. What is written as frames is read as it was.
 func FuzzReader(f *testing.F) {
 	f.Add([]byte("hello"), []byte{}, 10, uint8(1))
 	f.Add(bytes.Join([][]byte{frame(0x01, "ab"), frame(0x89, "p"), frame(0x80, "cd"), frame(0x88, "\x03\xe8")}, nil), []byte("<message/>"), 100, uint8(3))
 	f.Add(frame(0x82, strings.Repeat("x", 300)), []byte("x"), 200, uint8(0))
+	f.Add(append(frame(0x01, "ab"), bytes.Repeat(frame(0x00, ""), 5000)...), []byte("x"), 10, uint8(0))
 	f.Fuzz(func(t *testing.T, raw, text []byte, limit int, cut uint8) {
 		limit = min(max(limit, 0), 1<<16)
-		whole := outcome(bytes.NewReader(raw), limit)
-		require.Equal(t, whole, outcome(iotest.OneByteReader(bytes.NewReader(raw)), limit))
-		require.Equal(t, whole, outcome(iotest.HalfReader(bytes.NewReader(raw)), limit))
+		whole := outcome(t, bytes.NewReader(raw), limit)
+		require.Equal(t, whole, outcome(t, iotest.OneByteReader(bytes.NewReader(raw)), limit))
+		require.Equal(t, whole, outcome(t, iotest.HalfReader(bytes.NewReader(raw)), limit))
 
 		n := min(int(cut), len(text))
 		frames := [][]byte{frame(0x01, string(text[:n])), frame(0x89, "ping"), frame(0x80, string(text[n:]))}
-		got := outcome(iotest.HalfReader(bytes.NewReader(bytes.Join(frames, nil))), len(text))
+		got := outcome(t, iotest.HalfReader(bytes.NewReader(bytes.Join(frames, nil))), len(text))
 		require.Equal(t, fmt.Sprintf("9 %q 0; 1 %q 0; and 0 bytes", "ping", text), got)
 	})
 }

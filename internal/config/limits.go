@@ -10,7 +10,7 @@ type Limits struct {
 	LoginsPerAccount     int64 `toml:"logins_per_account" default:"2" doc:"Logins per second of one person, with the right password. 0: as many as come."`
 
 	LoginTime  Duration `toml:"login_time" default:"'10s'" doc:"How long a connection may take until it is logged in."`
-	LoginBytes int64    `toml:"login_bytes" default:"10000" doc:"How many bytes a connection may send until it is logged in."`
+	LoginBytes int64    `toml:"login_bytes" default:"10000" doc:"How many bytes a connection may send until it is logged in; beyond that, 1,024 for what the WebSocket adds to them: headers of frames, pings."`
 	LoginDelay Duration `toml:"login_delay" default:"'5s'" doc:"The longest that the answer to a wrong password is held back. It doubles with each wrong one; a right password is never held back. '0s': not at all."`
 
 	StanzasPerStream  int64 `toml:"stanzas_per_stream" default:"50" doc:"Stanzas per second of one connection. Whoever is faster is read from later. 0: as many as come."`
