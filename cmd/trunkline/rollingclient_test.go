@@ -36,11 +36,13 @@ type rover struct {
 	seen    int // messages of the partner, in their order
 	quiet   bool
 	resumed int
+	last    error // why it is not online, or was not the last time
 	err     error // the first thing that must not happen
 }
 
-// throw is how long a ball is held.
-const throw = 200 * time.Millisecond
+// throw is how long a ball is held. Each pair has one, and a throw is two
+// messages.
+const throw = 2 * time.Second
 
 // frame is what a rover needs to know of one.
 type roverFrame struct {
@@ -50,6 +52,7 @@ type roverFrame struct {
 	H       uint32    `xml:"h,attr"`
 	JID     string    `xml:"bind>jid"`
 	Body    string    `xml:"body"`
+	Inside  string    `xml:",innerxml"`
 	Error   *struct{} `xml:"error"`
 }
 
@@ -71,15 +74,15 @@ func (r *rover) run(ctx context.Context, turns chan struct{}) {
 			}()
 		}
 		before := r.times()
-		_ = r.session(ctx) // that it ended is no news
-		if r.isLost() {
+		err := r.session(ctx)
+		if r.isLost(err) {
 			return
 		}
-		if wait *= 2; r.times() > before {
+		if wait = min(2*wait, 16*backoff); r.times() > before {
 			wait = backoff
 		}
 		select {
-		case <-time.After(rand.N(min(wait, 16*backoff))):
+		case <-time.After(rand.N(wait)):
 		case <-ctx.Done():
 		}
 	}
@@ -104,11 +107,11 @@ func (r *rover) times() int {
 	return 1 + r.resumed
 }
 
-// isLost notes that there is no WebSocket, and reports a failure.
-func (r *rover) isLost() bool {
+// isLost notes that there is no WebSocket, and why, and reports a failure.
+func (r *rover) isLost(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conn = nil
+	r.conn, r.last = nil, err
 	return r.err != nil
 }
 
@@ -162,7 +165,7 @@ func (r *rover) ask(ctx context.Context, conn *websocket.Conn, say, await string
 			return f, err
 		}
 		if f.XMLName.Local == "failure" || f.XMLName.Local == "failed" || f.XMLName.Local == "error" {
-			return f, fmt.Errorf("<%s/> in place of <%s/>", f.XMLName.Local, await)
+			return f, fmt.Errorf("<%s/> in place of <%s/>: %s", f.XMLName.Local, await, f.Inside)
 		}
 	}
 }
