@@ -9,6 +9,7 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"golang.org/x/net/idna"
@@ -54,26 +55,41 @@ func newUpstream(cfg Config) (*upstream, error) {
 // the configuration says, no XMPP stream on it. The caller closes it. client is
 // whom the server shall take it for (PROXY protocol), the zero value the gateway
 // itself.
+func (u *upstream) connect(ctx context.Context, client netip.AddrPort) (net.Conn, error) {
+	conn, release, err := u.begin(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	release()
+	return conn, nil
+}
+
+// begin is connect for who waits for the server's greeting: it keeps its slot
+// until release, which may be called more than once. A crowd is so handed on as
+// fast as the server takes it, and no faster.
 //
 // While the server is known to be out of reach, nobody but one probe asks, and
 // all share its answer. Errors: a *fault, errBusy, or that of ctx.
-func (u *upstream) connect(ctx context.Context, client netip.AddrPort) (net.Conn, error) {
+func (u *upstream) begin(ctx context.Context, client netip.AddrPort) (conn net.Conn, release func(), err error) {
 	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, u.limits.Dial)
 	defer cancel()
 	if err := u.turn(ctx); err != nil {
 		if whole.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			return nil, errBusy
+			return nil, nil, errBusy
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	defer func() { <-u.slots }()
-	conn, err := u.dial(ctx, client)
-	if whole.Err() != nil && err != nil {
-		return nil, whole.Err() // nobody waits any more, which is not the server's fault
+	conn, err = u.dial(ctx, client)
+	if err == nil {
+		return conn, sync.OnceFunc(func() { <-u.slots }), nil
+	}
+	<-u.slots
+	if whole.Err() != nil {
+		return nil, nil, whole.Err() // nobody waits any more, which is not the server's fault
 	}
 	u.note(err)
-	return conn, err
+	return nil, nil, err
 }
 
 // turn waits until a connection may be made and takes a slot for it.

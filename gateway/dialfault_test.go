@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http/httptest"
 	"net/netip"
@@ -251,4 +252,55 @@ func TestOldGreetingProvesNothing(t *testing.T) {
 	g.upstream.greeted(g.upstream.health.count())
 	problem, _ = g.Reachable()
 	require.Empty(t, problem)
+}
+
+// TestCrowdIsHandedOnAsTheServerTakesIt: a slot is kept until the server has
+// greeted, and given back however the stream ends.
+func TestCrowdIsHandedOnAsTheServerTakesIt(t *testing.T) {
+	const atATime, all = 3, 12
+	var now, most atomic.Int32
+	var wg sync.WaitGroup
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	full := make(chan struct{})
+	var once sync.Once
+	wg.Go(func() {
+		for i := 0; ; i++ {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer conn.Close()
+				n := now.Add(1)
+				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+				}
+				if n == atATime {
+					once.Do(func() { close(full) })
+				}
+				<-full
+				now.Add(-1)
+				if i%3 == 2 {
+					return // without a word
+				}
+				_, _ = conn.Write([]byte(greeting + "<stream:features><mechanisms xmlns='" + nsSASL +
+					"'><mechanism>PLAIN</mechanism></mechanisms></stream:features>"))
+				_, _ = io.Copy(io.Discard, conn)
+			})
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	g, err := New(Config{
+		Domain: "social.example", Upstream: Upstream{Address: l.Addr().String(), TLS: TLSPlain}, Credentials: nobody{}, Consents: nobody{},
+		Limits: Limits{Dials: atATime, Handshakes: -1, Dial: patience, Answer: patience, AuthTime: patience},
+	})
+	require.NoError(t, err)
+	var browsers sync.WaitGroup
+	for range all {
+		browsers.Go(func() { told(t, g) })
+	}
+	browsers.Wait()
+	require.LessOrEqual(t, most.Load(), int32(atATime+1), "and one probe, once some were let down")
+	require.Eventually(t, func() bool { return len(g.upstream.slots) == 0 && g.Streams() == 0 }, patience, 5*time.Millisecond)
+	require.NoError(t, g.Shutdown(t.Context()))
 }

@@ -37,11 +37,13 @@ func unreached(err error) ending {
 // reach connects to the server, which has to greet in time from now on.
 func (s *stream) reach() (net.Conn, error) {
 	s.dialled.Store(1 + s.g.upstream.health.count())
-	conn, err := s.g.upstream.connect(s.ctx, s.client)
+	conn, release, err := s.g.upstream.begin(s.ctx, s.client)
 	if err != nil {
 		return nil, err
 	}
+	s.turnOver = release
 	if err := conn.SetReadDeadline(time.Now().Add(s.g.limits.Answer)); err != nil {
+		release()
 		return nil, errors.Join(asFault(err, atAnswer, conn.RemoteAddr().String()), conn.Close())
 	}
 	return conn, nil
@@ -52,6 +54,7 @@ func (s *stream) reach() (net.Conn, error) {
 // not, the stream is over.
 func (s *stream) greeting(e *framing.Element) bool {
 	s.greeted.Store(true)
+	s.turnOver()
 	conn := s.server.Load().sock
 	_ = conn.SetReadDeadline(time.Time{}) // if it fails, so will the next read
 	if err := offersLogin(e, conn.RemoteAddr().String()); err != nil {
@@ -86,8 +89,15 @@ func (s *stream) tooLate() ending {
 	s.mu.Lock()
 	now := s.phase
 	s.mu.Unlock()
-	if now == phaseAuth || (s.dialled.Load() != 0 && !s.greeted.Load()) {
+	switch {
+	case s.dialled.Load() != 0 && !s.greeted.Load():
+		if c := s.server.Load(); c != nil {
+			s.g.upstream.note(newFault(atAnswer, c.sock.RemoteAddr().String(), errTimeout))
+		}
 		return endMute
+	case now == phaseAuth:
+		return endMute
+	default:
+		return endAuthTime
 	}
-	return endAuthTime
 }

@@ -201,6 +201,7 @@ func (s *stream) reachServer() bool {
 	s.server.Store(c)
 	if !s.start(func() { s.readServer(c) }) || s.isOver() {
 		c.close() // goodbye may have been too early to see it
+		s.turnOver()
 		return false
 	}
 	return true

@@ -16,6 +16,7 @@ func (s *stream) readServer(c *server) {
 	rests := false
 	defer func() {
 		if !rests {
+			s.turnOver()
 			c.done.set()
 		}
 	}()

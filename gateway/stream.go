@@ -61,6 +61,8 @@ type stream struct {
 	server  atomic.Pointer[server] // nil until the first <open/>
 	dialled atomic.Int64           // 0: the server has not been reached for; else 1 and the faults that had been found of it
 	greeted atomic.Bool            // it has sent its first features
+	// turnOver lets the next stream dial; it is set before readServer starts.
+	turnOver func()
 
 	// The browser's reader alone.
 	parser   *framing.Parser
