@@ -189,7 +189,7 @@ func TestConfigCheck(t *testing.T) {
 	code, out, stderr = start(t, "config", "check", "--config="+path)
 	assert.Equal(t, exitFailed, code)
 	assert.Empty(t, out)
-	assert.Regexp(t, `(?m)^`+regexp.QuoteMeta(path)+`:\d+: log\.level is "loud"; choose one of: debug, info, warn, error$`, stderr)
+	assert.Regexp(t, `(?m)^`+regexp.QuoteMeta(path)+`:\d+: log\.level is "loud"; choose one of: trace, debug, info, warn, error$`, stderr)
 	assert.Contains(t, stderr, "did you mean log.format?")
 	assert.Contains(t, stderr, "trunkline: 2 mistakes in the configuration")
 
