@@ -61,7 +61,7 @@ func (p *pulse) queued() (all, most int) {
 }
 
 // turn is the time in which the pulse looks at every stream once.
-func (l Limits) turn() time.Duration { return max(l.PingEvery/5, pulseSlots*time.Millisecond) }
+func (l Limits) turn() time.Duration { return max(l.PingEvery/10, pulseSlots*time.Millisecond) }
 
 // run looks at each stream once in every turn until ctx ends.
 func (p *pulse) run(ctx context.Context, turn time.Duration) {

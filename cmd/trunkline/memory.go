@@ -27,10 +27,13 @@ type memoryUse struct {
 }
 
 // memoryEvery is the time between two looks.
-const memoryEvery = 3 * time.Second
+const memoryEvery = time.Second
 
-// What it takes to be worth a collection.
+// What it takes to be worth a collection, and how many goroutines may come and
+// go in a process at rest.
 const (
+	steadyGoroutines = 100
+
 	worthGoroutines = 500
 	worthBytes      = 8 << 20
 )
@@ -55,7 +58,8 @@ func (m *memory) Run(ctx context.Context) error {
 // had nothing to do since the last look, and there is enough of it.
 func (m *memory) look() {
 	now := m.usage()
-	rests := now.cycles == m.before.cycles && now.goroutines <= m.before.goroutines
+	rests := now.cycles == m.before.cycles &&
+		max(now.goroutines, m.before.goroutines)-min(now.goroutines, m.before.goroutines) <= steadyGoroutines
 	m.before = now
 	m.most.goroutines = max(m.most.goroutines, now.goroutines)
 	if !rests || (m.most.goroutines < now.goroutines+worthGoroutines && now.heap < m.after.heap+max(worthBytes, m.after.heap/4)) {
