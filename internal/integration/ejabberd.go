@@ -163,8 +163,15 @@ func (e *Ejabberd) awaitReady(ctx context.Context, r *run, logOffset int) error 
 
 // portTaken is errPortTaken if the log says so from this offset on, else nil.
 func (e *Ejabberd) portTaken(logOffset int) error {
-	if log := e.Log(); len(log) > logOffset && strings.Contains(log[logOffset:], "address already in use") {
-		return errPortTaken
+	log := e.Log()
+	if len(log) <= logOffset {
+		return nil
+	}
+	// The latter when a port that a Config names was chosen for another one, too.
+	for _, words := range []string{"address already in use", "Overlapping listeners"} {
+		if strings.Contains(log[logOffset:], words) {
+			return errPortTaken
+		}
 	}
 	return nil
 }
