@@ -59,6 +59,13 @@ func TestServeBesideEjabberd(t *testing.T) {
 
 	phone := integration.Connect(t, ej, "alice", password, "phone")
 	phone.Sync()
+	// A follower begins at the feed's end as it was at the very first start.
+	await(t, func() bool {
+		var n int
+		require.NoError(t, other.db.QueryRowContext(t.Context(),
+			`SELECT count(*) FROM cursors WHERE name IN ($1, $2)`, firstLook, secondLook).Scan(&n))
+		return n == 2
+	})
 	found, err := other.tokens.RevokeDevice(t.Context(), "1", device.ID, "this password was revoked")
 	require.NoError(t, err)
 	require.True(t, found)
