@@ -140,9 +140,11 @@ func TestChatGoesOnWhileMastodonIsDown(t *testing.T) {
 	}
 	w.instance.SetDown(mastodontest.DownNo)
 	w.instance.SetState("alice", mastodontest.Suspended)
-	w.clock.advance(time.Minute)
-	// Not at once where the watch is just looking whether Mastodon is back.
-	w.eventually("asked as soon as it answers", func() bool { return alice.get("/api/v1/credentials").code() == "account_suspended" })
+	// Not at once where a look of the watch's, begun while it hung, ends in vain only now.
+	w.eventually("asked as soon as it answers", func() bool {
+		w.clock.advance(time.Minute)
+		return alice.get("/api/v1/credentials").code() == "account_suspended"
+	})
 }
 
 // told is a consent watcher that remembers.
