@@ -256,6 +256,7 @@ test("what did not come while offline comes when the connection is back", async 
 test("with less motion nothing turns", async ({ page }) => {
   await page.emulateMedia({ reducedMotion: "reduce" });
   await show(page, served.origin, "devices-loading");
-  const turning = await page.locator(".spinner").evaluate((element) => element.getAnimations().filter(({ playState }) => playState === "running").length);
-  expect(turning).toBe(0);
+  const turning = () =>
+    page.locator(".spinner").evaluate((element) => element.getAnimations().filter(({ playState }) => playState === "running").length);
+  await expect.poll(turning).toBe(0);
 });
