@@ -93,7 +93,7 @@ func (r *rig) beside(ctx context.Context, o options, l *load.Loop, way string, i
 // logins measures people who log in at a steady rate, whether or not the
 // earlier ones are through. They are hidden, where there is a choice: that is how
 // everybody begins, and what takes most.
-func (r *rig) logins(ctx context.Context, o options, way string, to results) error {
+func (r *rig) logins(ctx context.Context, o options, way string, last bool, to results) error {
 	l, err := load.New()
 	if err != nil {
 		return err
@@ -104,8 +104,12 @@ func (r *rig) logins(ctx context.Context, o options, way string, to results) err
 	if err := m.mark(); err != nil {
 		return err
 	}
+	finish := r.profile(ctx, o, way, "-login", last)
 	got, err := l.Login(ctx, r.ways[way], r.people.idle[:count], loginRate)
 	if err != nil {
+		return err
+	}
+	if err := finish(); err != nil {
 		return err
 	}
 	if err := m.mark(); err != nil {

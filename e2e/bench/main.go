@@ -54,7 +54,7 @@ func parse(args []string) (o options, parts []string, err error) {
 	f.IntVar(&o.underWay, "underway", 16, "relay: messages of a pair that are under way in the flood")
 	f.IntVar(&o.idle, "idle", 5000, "relay: streams that do nothing")
 	f.DurationVar(&o.settle, "settle", 6*time.Second, "relay: rest before memory is read")
-	f.StringVar(&o.cpuProfile, "cpuprofile", "", "relay: file for a processor profile of the gateway during the last flood, or the trips if there is none; needs a binary of scripts/bench.sh")
+	f.StringVar(&o.cpuProfile, "cpuprofile", "", "relay: file for processor profiles of the gateway during the last flood and the last logins; needs a binary of scripts/bench.sh")
 	f.StringVar(&o.profile, "heapprofile", "", "relay: file for a profile of the gateway's memory with the idle streams; the goroutines go into the same name with .goroutines")
 	f.StringVar(&o.programs, "programs", "bin", "parser, passwords: folder of framing.test, tokens.test and trunkline.test")
 	// The part may stand before the flags or after them.

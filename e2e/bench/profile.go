@@ -6,15 +6,20 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"time"
 )
 
-// profile asks the gateway for a profile of what it does from now on, for this
-// long. The function that it returns waits for it.
-func (r *rig) profile(ctx context.Context, what, file string, length time.Duration) (finish func() error) {
+// profile asks the gateway for a profile of its processor time from now on, if
+// one is wanted of this way and this run. The function that it returns waits
+// for it. What is measured must take as long as o says.
+func (r *rig) profile(ctx context.Context, o options, way, part string, last bool) (finish func() error) {
+	if !last || o.cpuProfile == "" || r.fronts[way] == nil || r.fronts[way] != r.fronts[wayGateway] {
+		return func() error { return nil }
+	}
+	file := o.cpuProfile + "-" + r.name + "-" + way + part
+	seconds := (o.warm + o.length()).Seconds()
 	result := make(chan error, 1)
 	go func() { // ends with the answer or with ctx
-		result <- fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%.0f", r.pprof, what, length.Seconds()), file)
+		result <- fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%.0f", r.pprof, seconds), file)
 	}()
 	return func() error { return <-result }
 }

@@ -83,6 +83,7 @@ func (r *rig) measure(ctx context.Context, o options, to results) error {
 			for _, part := range o.parts(way, run) {
 				progress("%s, run %d of %d, %s: %s", r.name, run+1, o.runs, way, part)
 				if err := r.part(ctx, o, part, way, last, to); err != nil {
+					progress("%s, run %d of %d, %s: %s: %v\n", r.name, run+1, o.runs, way, part, err)
 					return fmt.Errorf("%s, %s: %w", way, part, err)
 				}
 			}
@@ -112,7 +113,7 @@ func (o options) parts(way string, run int) []string {
 func (r *rig) part(ctx context.Context, o options, part, way string, last bool, to results) error {
 	switch part {
 	case partLogin:
-		return r.logins(ctx, o, way, to)
+		return r.logins(ctx, o, way, last, to)
 	case partIdle:
 		return r.crowd(ctx, o, way, last, to)
 	default:
@@ -153,11 +154,8 @@ func (r *rig) talk(ctx context.Context, o options, way string, last bool, to res
 
 func (r *rig) flood(ctx context.Context, o options, l *load.Loop, way string, streams []*load.Stream, last bool, to results) error {
 	m := r.meter(way)
-	finish := func() error { return nil }
 	f := load.Flood{UnderWay: o.underWay, Warm: o.warm, Length: o.length(), Mark: m.mark}
-	if last && o.cpuProfile != "" && r.fronts[way] != nil && r.fronts[way] == r.fronts[wayGateway] {
-		finish = r.profile(ctx, "profile", o.cpuProfile+"-"+r.name+"-"+way, o.warm+o.length())
-	}
+	finish := r.profile(ctx, o, way, "", last)
 	got, err := l.Flood(ctx, streams, f)
 	if err != nil {
 		return err
