@@ -22,7 +22,8 @@ import (
 type Credentials interface {
 	// Lookup names the account, the browser session ("" if none) and the
 	// credential that username and secret open. ok is false if there is none;
-	// err means that it cannot be told now.
+	// err means that it cannot be told now. What is revoked must be gone from here
+	// before the gateway's Close methods are called for it.
 	Lookup(ctx context.Context, username, secret string) (account, session, credential string, ok bool, err error)
 }
 

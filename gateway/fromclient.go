@@ -268,6 +268,7 @@ const lookupTimeout = 5 * time.Second
 func (s *stream) lookup(p plain) (failure string) {
 	ctx, cancel := context.WithTimeout(s.ctx, lookupTimeout)
 	defer cancel()
+	before := s.g.streams.revocations.Load()
 	account, session, credential, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, string(p.secret))
 	if err != nil {
 		s.log().Warn("gateway: credentials cannot be looked up", "error", err)
@@ -284,14 +285,16 @@ func (s *stream) lookup(p plain) (failure string) {
 		s.finish(endAccountFull)
 		return "temporary-auth-failure"
 	}
-	// What was revoked between the first look and the binding has found no stream,
-	// and not every XMPP server asks about a password again.
-	switch _, _, now, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, string(p.secret)); {
-	case err != nil:
-		s.log().Warn("gateway: credentials cannot be looked up", "error", err)
-		return "temporary-auth-failure"
-	case !ok || now != credential:
-		return "not-authorized"
+	// What was revoked between the look and the binding has found no stream, and
+	// not every XMPP server asks about a password again.
+	if s.g.streams.revocations.Load() != before {
+		switch _, _, now, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, string(p.secret)); {
+		case err != nil:
+			s.log().Warn("gateway: credentials cannot be looked up", "error", err)
+			return "temporary-auth-failure"
+		case !ok || now != credential:
+			return "not-authorized"
+		}
 	}
 	return s.judged(ctx, p, account)
 }

@@ -88,6 +88,7 @@ func (g *Gateway) CloseAccount(account, reason string) {
 }
 
 func (g *Gateway) revoke(index func(*registry) map[string][]*stream, key, reason string) {
+	g.streams.revocations.Add(1)
 	e := endRevoked
 	e.detail = reason
 	for _, s := range g.streams.of(index, key) {

@@ -4,11 +4,16 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // registry knows the live streams. Any goroutine may call its methods.
 type registry struct {
 	limits Limits
+
+	// revocations is how many there were. One that found no stream counted before
+	// it looked for one.
+	revocations atomic.Uint64
 
 	mu           sync.Mutex
 	draining     bool

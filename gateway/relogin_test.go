@@ -43,22 +43,34 @@ func TestConsentBelongsToItsAccount(t *testing.T) {
 	require.Equal(t, shown, s.policy.Consent())
 }
 
-// fleeting is a credential that is revoked as soon as it was looked up.
-type fleeting struct{ looks int }
+// fleeting is a credential that is revoked as soon as it was looked up, or lasts.
+type fleeting struct {
+	g     *Gateway // nil: it lasts
+	looks int
+}
 
 func (f *fleeting) Lookup(context.Context, string, string) (account, session, credential string, ok bool, err error) {
 	f.looks++
-	return "id-alice", "s", "c", f.looks == 1, nil
+	if f.g != nil {
+		f.g.CloseCredential("c", "lost")
+	}
+	return "id-alice", "s", "c", f.g == nil || f.looks == 1, nil
 }
 
 // TestRevokedWhileItLogsIn: the revocation was followed before the stream was
 // bound to the credential, so nothing closed it. An XMPP server that verifies
 // tokens by itself would let it in.
 func TestRevokedWhileItLogsIn(t *testing.T) {
+	f := &fleeting{}
 	g, err := New(Config{
-		Domain: "social.example", Upstream: Upstream{Address: "127.0.0.1:1", TLS: TLSPlain}, Credentials: &fleeting{}, Consents: people{},
+		Domain: "social.example", Upstream: Upstream{Address: "127.0.0.1:1", TLS: TLSPlain}, Credentials: f, Consents: people{},
 	})
 	require.NoError(t, err)
-	s := g.newStream(httptest.NewRequest("GET", "/", strings.NewReader("")))
-	require.Equal(t, "not-authorized", s.lookup(plain{"alice", []byte("x")}))
+	login := func() string {
+		return g.newStream(httptest.NewRequest("GET", "/", strings.NewReader(""))).lookup(plain{"alice", []byte("x")})
+	}
+	require.Empty(t, login())
+	require.Equal(t, 1, f.looks, "where nothing was revoked one look is enough")
+	f.g, f.looks = g, 0
+	require.Equal(t, "not-authorized", login())
 }

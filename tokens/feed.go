@@ -61,7 +61,7 @@ func (s *Service) feedEnd(ctx context.Context) (last int64, err error) {
 // page reads the feed. Writers are serialised (sqldb.Serialize), so a smaller
 // seq never appears after a greater one was seen.
 func (s *Service) page(ctx context.Context, after int64, limit int) (page []Revocation, err error) {
-	stmt, err := s.statements.get(ctx, `SELECT seq, kind, subject, account_id, username, purpose, reason, at
+	stmt, err := s.db.Prepared(ctx, `SELECT seq, kind, subject, account_id, username, purpose, reason, at
 		FROM revocations WHERE seq > $1 ORDER BY seq LIMIT $2`)
 	if err != nil {
 		return nil, fmt.Errorf("tokens: read revocations: %w", err)

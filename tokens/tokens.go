@@ -110,7 +110,6 @@ type Service struct {
 	realm, jwtDomain string
 	jwtKey           []byte
 	recorder         func(op, username, account, credential, outcome, reason string)
-	statements       *statements
 	rechecks         *rechecks
 	uses             *uses
 	errands          errands
@@ -152,7 +151,7 @@ func New(c Config) (*Service, error) {
 		db: c.DB, key: slices.Clone(c.Key), now: c.Now, rand: c.Rand, log: c.Log,
 		revoked: c.OnRevoked, accounts: accounts, sessions: sessions, devices: devices, wake: make(chan struct{}, 1),
 		realm: c.Realm, jwtKey: slices.Clone(c.JWTKey), jwtDomain: c.JWTDomain, recorder: c.Recorder,
-		statements: newStatements(c.DB), rechecks: newRechecks(c.Recheck, left), uses: &uses{pending: map[string]use{}},
+		rechecks: newRechecks(c.Recheck, left), uses: &uses{pending: map[string]use{}},
 		errands: left, known: newKnown(c.LookupName, left),
 	}, nil
 }

@@ -45,7 +45,7 @@ func (s *Server) consent(ctx context.Context, account string) (consentJSON, erro
 	none := consentJSON{Presence: presenceNobody, Discoverable: s.cfg.Discoverable}
 	c := consentJSON{Decided: true, Discoverable: s.cfg.Discoverable}
 	var changed int64
-	err := s.cfg.DB.QueryRowContext(ctx, `SELECT presence, typing, receipts, text_version, changed_at
+	err := s.cfg.DB.Find(ctx, `SELECT presence, typing, receipts, text_version, changed_at
 		FROM consents WHERE account_id = $1`, account).
 		Scan(&c.Presence, &c.Typing, &c.Receipts, &c.TextVersion, &changed)
 	switch {

@@ -61,6 +61,9 @@ func runServe(c *call) int {
 	for _, w := range cfg.Warnings {
 		log.Warn("configuration: "+w.Problem, "key", w.Key, "advice", w.Advice)
 	}
+	if err := makeRoomForFiles(); err != nil {
+		log.Debug("no room made for open files; logins will wait while the kernel makes it", "error", err)
+	}
 	n, err := newNode(c.ctx, cfg, log)
 	if err != nil {
 		return c.failed(err)

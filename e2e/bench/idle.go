@@ -100,6 +100,14 @@ func (r *rig) logins(ctx context.Context, o options, way string, last bool, to r
 	}
 	defer l.Close()
 	count := min(int(loginRate*(o.length()+o.warm)/time.Second), len(r.people.idle))
+	// What only the first streams need is there before, the kernel's tables too.
+	first, err := l.Login(ctx, r.ways[way], r.people.idle[:count], 0)
+	if err != nil {
+		return err
+	}
+	if err := l.End(ctx, first.Streams); err != nil {
+		return err
+	}
 	m := r.meter(way)
 	if err := m.mark(); err != nil {
 		return err

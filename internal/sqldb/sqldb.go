@@ -34,6 +34,8 @@ type DB struct {
 	// while others write never waits for them.
 	writers chan struct{}
 
+	statements statements
+
 	durable   *durable   // SQLite
 	listening *listening // PostgreSQL, unless switched off
 }
