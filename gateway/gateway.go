@@ -58,7 +58,7 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{
 		commands: commands, upstream: up, paces: newPaces(cfg.Limits, clock), guesses: newGuesses(clock, cfg.Limits.LoginDelay),
 		node: hex.EncodeToString(node), cfg: cfg, limits: cfg.Limits, log: cfg.Log, metrics: m,
-		streams: newRegistry(cfg.Limits), asleep: newHibernation(cfg.Now, cfg.Log),
+		streams: newRegistry(cfg.Limits), asleep: newHibernation(cfg.Now, cfg.Log, cfg.Limits.PerAccount),
 	}
 	return g, m.watch(cfg.Metrics, g)
 }

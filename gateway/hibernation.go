@@ -37,9 +37,14 @@ func endOfHidden(deadline time.Time, max time.Duration) time.Time {
 	return deadline.Add(-min(30*time.Second, max/4))
 }
 
-// maxSleepers bounds what is remembered. Beyond it those are forgotten that the
-// server itself ends first.
-const maxSleepers = 50_000
+// What is remembered is bounded. Beyond it those are forgotten that the server
+// itself ends first, which is then left to the server: of the account that has
+// too many, its own, so that nobody can push out others' with less than some
+// hundred accounts (50,000 / (4 * 20)).
+const (
+	maxSleepers     = 50_000
+	sleepersPerLive = 4 // for each stream that an account may have at a time
+)
 
 // hibernation knows the sessions that were cut here, or by an earlier process,
 // and may still be resumed. Any goroutine may call its methods.
@@ -48,14 +53,20 @@ type hibernation struct {
 	log     *slog.Logger
 	changed chan struct{} // a token: something may be due earlier
 
+	most       int // sessions in all
+	perAccount int
+
 	mu     sync.Mutex
-	known  map[string]sleeper // by SM id
-	missed []func(*sleeper)   // condemn those that match
-	whole  bool               // those of an earlier process are known, missed is over
+	known  sleepers
+	missed []func(*sleeper) // condemn those that match
+	whole  bool             // those of an earlier process are known, missed is over
 }
 
-func newHibernation(now func() time.Time, log *slog.Logger) *hibernation {
-	return &hibernation{now: now, log: log, changed: make(chan struct{}, 1), known: map[string]sleeper{}}
+// newHibernation is for accounts that may have so many streams at a time.
+func newHibernation(now func() time.Time, log *slog.Logger, streams int) *hibernation {
+	return &hibernation{
+		now: now, log: log, changed: make(chan struct{}, 1), known: newSleepers(), most: maxSleepers, perAccount: sleepersPerLive * streams,
+	}
 }
 
 // add notes a session that was cut. now is asked under the lock, so that a
@@ -78,7 +89,7 @@ func (h *hibernation) recalled(left []sleeper) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, s := range left {
-		if _, newer := h.known[s.previd]; newer {
+		if h.known.byID[s.previd] != nil { // newer
 			continue
 		}
 		for _, judge := range h.missed {
@@ -91,39 +102,36 @@ func (h *hibernation) recalled(left []sleeper) {
 
 // put expects h.mu to be held.
 func (h *hibernation) put(s sleeper) {
-	if _, ok := h.known[s.previd]; !ok && len(h.known) >= maxSleepers {
-		h.evict()
+	h.known.put(s)
+	if len(h.known.of[s.account]) > h.perAccount {
+		h.known.remove(h.known.firstOf(s.account).previd)
+		h.log.Info("gateway: too many waiting sessions of one account, the oldest is left to the server", "account", s.account)
 	}
-	h.known[s.previd] = s
+	if len(h.known.byID) > h.most {
+		first := h.known.expiring.first()
+		h.known.remove(first.previd)
+		h.log.Warn("gateway: too many waiting sessions, the oldest is left to the server", "account", first.account)
+	}
+	if !s.due() {
+		return // it is enough to find it over some time
+	}
 	select {
 	case h.changed <- struct{}{}:
 	default:
 	}
 }
 
-// evict expects h.mu to be held.
-func (h *hibernation) evict() {
-	var first *sleeper
-	for _, s := range h.known {
-		if first == nil || s.expires.Before(first.expires) {
-			first = &s
-		}
-	}
-	delete(h.known, first.previd)
-	h.log.Warn("gateway: too many waiting sessions, the oldest is left to the server", "account", first.account)
-}
-
 // count is how many sessions wait.
 func (h *hibernation) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.known)
+	return len(h.known.byID)
 }
 
 func (h *hibernation) wake(previd string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.known, previd)
+	h.known.remove(previd)
 }
 
 // end condemns the sessions that match, because of the consent.
@@ -146,11 +154,15 @@ func (h *hibernation) judge(match func(*sleeper) bool, revoked bool) {
 	if !h.whole {
 		h.missed = append(h.missed, judge)
 	}
-	for _, s := range h.known {
-		was := s
-		if judge(&s); s != was {
-			h.put(s)
+	var changed []sleeper
+	for _, e := range h.known.byID {
+		s := e.sleeper
+		if judge(&s); s != e.sleeper {
+			changed = append(changed, s)
 		}
+	}
+	for _, s := range changed {
+		h.put(s)
 	}
 }
 
@@ -167,7 +179,7 @@ func (h *hibernation) condemn(s sleeper) {
 func (h *hibernation) retry(s sleeper) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, newer := h.known[s.previd]; newer {
+	if h.known.byID[s.previd] != nil { // newer
 		return
 	}
 	s.end = h.now().Add(min(time.Second<<min(s.tries, 10), time.Minute))
@@ -181,20 +193,17 @@ func (h *hibernation) take() (due []sleeper, next time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
-	next = expiryMargin
-	for id, s := range h.known {
-		switch {
-		case now.After(s.expires):
-			delete(h.known, id)
-		case !s.due():
-		case !s.end.After(now):
-			delete(h.known, id)
-			due = append(due, s)
-		default:
-			next = min(next, s.end.Sub(now))
-		}
+	for e := h.known.expiring.first(); e != nil && now.After(e.expires); e = h.known.expiring.first() {
+		h.known.remove(e.previd)
 	}
-	return due, next
+	for e := h.known.ending.first(); e != nil; e = h.known.ending.first() {
+		if e.end.After(now) {
+			return due, min(expiryMargin, e.end.Sub(now))
+		}
+		h.known.remove(e.previd)
+		due = append(due, e.sleeper)
+	}
+	return due, expiryMargin
 }
 
 // run hands over what is due until ctx ends.
