@@ -16,7 +16,7 @@ for (const state of Object.keys(states)) {
   }
 }
 
-const telling = ["signed-out", "address", "consent-chosen", "people-selected", "importing", "list", "list-odd-names", "list-requests", "conversation-unread", "conversation-delivery", "settings"];
+const telling = ["signed-out", "address", "consent-chosen", "consent-discoverable", "people-selected", "importing", "list", "list-odd-names", "list-requests", "conversation-unread", "conversation-delivery", "settings"];
 
 for (const state of telling) {
   for (const theme of ["light", "dark"]) {
