@@ -4,13 +4,16 @@ import { defineConfig } from '@playwright/test';
 // Root, as in most CI containers, needs Chromium without its sandbox.
 export default defineConfig({
   testDir: '.',
-  testMatch: ['specs/**/*.spec.ts', 'clients/**/*.spec.ts'],
   outputDir: '../test-results',
   fullyParallel: false,
   workers: Number(process.env['E2E_WORKERS'] ?? 2),
   forbidOnly: true,
-  // In CI what passes only the second time is printed as flaky; what fails twice fails.
-  retries: process.env['CI'] ? 1 : 0,
+  projects: [
+    // In CI what passes only the second time is printed as flaky; what fails twice fails.
+    { name: 'panel', testMatch: 'specs/**/*.spec.ts', retries: process.env['CI'] ? 1 : 0 },
+    // Never again: a second try could hide that a message was lost or doubled.
+    { name: 'clients', testMatch: 'clients/**/*.spec.ts', retries: 0 },
+  ],
   // Generous: a slow machine is not a failure, and what hangs still ends.
   timeout: 240_000,
   expect: { timeout: 30_000 },
