@@ -113,12 +113,43 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 	assert.Empty(t, unknown(string(docs), known), "docs/monitoring.md")
 	for name := range known {
 		if strings.HasPrefix(name, "trunkline_gateway_") {
-			assert.Contains(t, looked, name, "the dashboard does not show it")
-			assert.Contains(t, string(docs), "`"+name+"`", "the documentation does not name it")
+			assert.Regexp(t, `\b`+name+`(_bucket|_sum|_count)?\b`, looked, "the dashboard does not show it")
 		}
 	}
 	assert.NotEmpty(t, unknown(`sum by (colour) (trunkline_gateway_odd{shape="x"})`, known), "the check finds what it looks for")
 	assert.Len(t, unknown(`sum by (colour) (trunkline_gateway_logins_total{shape="x"})`, known), 2)
+}
+
+// TestEveryMetricIsExplainedOnce: the table in the documentation has every metric
+// of ours that a node exports, each in one row, and no other; and with the
+// gateway's stand the labels that they have.
+func TestEveryMetricIsExplainedOnce(t *testing.T) {
+	known := exported(t)
+	var ours []string
+	for name := range known {
+		if strings.HasPrefix(name, "trunkline_") {
+			ours = append(ours, name)
+		}
+	}
+	require.Greater(t, len(ours), 20)
+	docs, err := os.ReadFile("../../docs/monitoring.md")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(docs), "| metric | labels | is |\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n\n")
+	var explained []string
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		names := regexp.MustCompile("trunkline_[a-z0-9_]+").FindAllString(cells[1], -1)
+		explained = append(explained, names...)
+		if len(names) == 1 && strings.HasPrefix(names[0], "trunkline_gateway_") {
+			labels := regexp.MustCompile("[a-z_]+").FindAllString(cells[2], -1)
+			has := slices.Compact(slices.Sorted(slices.Values(known[names[0]])))
+			has = slices.DeleteFunc(has, func(label string) bool { return label == "" })
+			assert.ElementsMatch(t, has, labels, names[0])
+		}
+	}
+	assert.ElementsMatch(t, ours, explained)
 }
 
 // TestEveryEndIsExplained: the reasons in the documentation are those that the
