@@ -92,12 +92,16 @@ async function chats(stack: Stack, client: ChatClient, bob: Native, name: string
 
   for (const round of [1, 2]) {
     fromAlice(`on the way ${String(round)}`); // in a buffer, or on the line, or there: the client cannot know
+    await stack.control('front/mute');
+    fromAlice(`lost ${String(round)}`); // it is sent, and gets no further
     await stack.control('front/down');
+    expect(await arrived(`lost ${String(round)}`), 'what was lost with the line').toBe(0);
     await fromBob(`while away ${String(round)}`);
     await stack.control('front/up');
     await expect.poll(() => client.resumed, { message: 'streams resumed' }).toBe(round);
     await expect.poll(() => heard(`while away ${String(round)}`), { message: 'what came while the line was cut' }).toBe(1);
     await expect.poll(() => arrived(`on the way ${String(round)}`), { message: 'what was on the way when it was cut' }).toBe(1);
+    await expect.poll(() => arrived(`lost ${String(round)}`), { message: 'what was lost with the line, sent again' }).toBe(1);
     fromAlice(`back ${String(round)}`);
     await expect.poll(() => arrived(`back ${String(round)}`), { message: 'after the cut' }).toBe(1);
     // Both sides have counted the same, or this would never be 0.

@@ -17,6 +17,7 @@ type Front struct {
 
 	mu    sync.Mutex
 	down  bool
+	mute  bool
 	conns map[net.Conn]struct{}
 }
 
@@ -46,15 +47,27 @@ func (f *Front) Cut() int {
 	return n
 }
 
+// Mute lets everything vanish that either side sends from now on, as on a line
+// that is dead before anybody has noticed. Going down ends it.
+func (f *Front) Mute() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mute = true
+}
+
 // SetDown makes the front refuse (down) or serve new connections; going down
 // also cuts the ones that are there.
 func (f *Front) SetDown(down bool) {
 	f.mu.Lock()
 	f.down = down
 	f.mu.Unlock()
-	if down {
-		f.Cut()
+	if !down {
+		return
 	}
+	f.Cut()
+	f.mu.Lock()
+	f.mute = false // no connection is left that has missed something
+	f.mu.Unlock()
 }
 
 // Close stops listening, cuts everything and waits for the forwarders.
@@ -91,7 +104,7 @@ func (f *Front) forward(down net.Conn) {
 	done := make(chan struct{}, 2)
 	for _, pair := range [][2]net.Conn{{down, up}, {up, down}} {
 		f.wg.Go(func() {
-			_, _ = io.Copy(pair[0], pair[1])
+			_, _ = io.Copy(line{f, pair[0]}, pair[1])
 			down.Close()
 			up.Close()
 			done <- struct{}{}
@@ -99,6 +112,23 @@ func (f *Front) forward(down net.Conn) {
 	}
 	<-done
 	<-done
+}
+
+// line is one direction of a connection.
+type line struct {
+	front *Front
+	to    net.Conn
+}
+
+// Write passes p on, or lets it vanish.
+func (l line) Write(p []byte) (int, error) {
+	l.front.mu.Lock()
+	mute := l.front.mute
+	l.front.mu.Unlock()
+	if mute {
+		return len(p), nil
+	}
+	return l.to.Write(p)
 }
 
 func (f *Front) track(conns ...net.Conn) bool {

@@ -53,6 +53,7 @@ func (c *control) routes() http.Handler {
 		"/trunkline/log":    func(order) (any, error) { return s.Trunkline.Log(), nil },
 		"/trunkline/run":    func(o order) (any, error) { return s.Trunkline.Run(c.ctx, o.Args...) },
 		"/front/cut":        func(order) (any, error) { return s.Front.Cut(), nil },
+		"/front/mute":       do(s.Front.Mute),
 		"/front/down":       do(func() { s.Front.SetDown(true) }),
 		"/front/up":         do(func() { s.Front.SetDown(false) }),
 		"/native/login":     c.login,
