@@ -57,7 +57,13 @@ func (n *node) newCore() (err error) {
 }
 
 func (n *node) newGateway() (err error) {
-	n.gateway, err = gateway.New(gateway.Config{
+	n.gateway, err = gateway.New(n.gatewayConfig())
+	return err
+}
+
+// gatewayConfig is what the gateway gets of the configuration and of the other parts.
+func (n *node) gatewayConfig() gateway.Config {
+	return gateway.Config{
 		Domain:         n.cfg.XMPP.Domain,
 		Upstream:       gateway.Upstream{Address: n.cfg.XMPP.Address, TLS: n.cfg.XMPP.TLS, ProxyProtocol: n.cfg.XMPP.ProxyProtocol},
 		Origins:        append([]string{n.cfg.Server.PublicURL}, n.cfg.Server.ChatOrigins...),
@@ -72,24 +78,38 @@ func (n *node) newGateway() (err error) {
 		Metrics:        n.metrics,
 
 		ForbiddenCommands: append([]string{}, n.cfg.XMPP.ForbiddenCommands...),
-	})
-	return err
+	}
 }
 
 func (n *node) newWebclient() error {
-	instance, err := mastodon.New(mastodon.Config{
-		BaseURL: n.cfg.Mastodon.URL, UserAgent: userAgent(n.cfg), ForwardClientAddr: n.cfg.Mastodon.ForwardAddress,
-	})
+	c, err := n.webclientConfig()
 	if err != nil {
 		return err
+	}
+	n.web, err = webclient.New(c)
+	return err
+}
+
+// instanceConfig is what the client of Mastodon gets of the configuration.
+func (n *node) instanceConfig() mastodon.Config {
+	return mastodon.Config{
+		BaseURL: n.cfg.Mastodon.URL, UserAgent: userAgent(n.cfg), ForwardClientAddr: n.cfg.Mastodon.ForwardAddress,
+	}
+}
+
+// webclientConfig is the same for the web side, with a client of Mastodon in it.
+func (n *node) webclientConfig() (c webclient.Config, err error) {
+	instance, err := mastodon.New(n.instanceConfig())
+	if err != nil {
+		return c, err
 	}
 	keys := make([][]byte, len(n.cfg.Secrets.DataKeys))
 	for i, k := range n.cfg.Secrets.DataKeys {
 		if keys[i], err = k.Bytes(); err != nil {
-			return err
+			return c, err
 		}
 	}
-	n.web, err = webclient.New(webclient.Config{
+	return webclient.Config{
 		Discoverable:    n.cfg.IsEjabberd(),
 		PublicURL:       n.cfg.Server.PublicURL,
 		InstanceURL:     n.cfg.Mastodon.URL,
@@ -121,8 +141,7 @@ func (n *node) newWebclient() error {
 			return gateway.ClientAddress(r, n.cfg.TrustedProxies())
 		},
 		Log: n.log,
-	})
-	return err
+	}, nil
 }
 
 // userAgent tells Mastodon's admins who calls and where to find us.

@@ -193,6 +193,7 @@ func (n *node) serve(ctx context.Context, host systemd) error {
 func (n *node) drain(ctx context.Context, patience time.Duration, what string, end func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
+	n.log.Debug("draining", "what", what, "within", patience)
 	if err := end(ctx); err != nil {
 		n.log.Warn("not everything ended in time", "what", what, "error", err)
 	}
