@@ -15,33 +15,26 @@ type descriptor uintptr
 
 // Read is io.Reader's. It returns errAgain where another would wait.
 func (d descriptor) Read(p []byte) (int, error) {
-	for {
-		n, err := syscall.Read(int(d), p)
-		switch {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
-			return 0, errAgain
-		case err != nil:
-			return 0, err
-		case n == 0:
-			return 0, io.EOF
-		default:
-			return n, nil
-		}
+	n, err := d.call(syscall.Read, p)
+	if n == 0 && err == nil {
+		return 0, io.EOF
 	}
+	return n, err
 }
 
-func (d descriptor) write(p []byte) (int, error) {
+func (d descriptor) write(p []byte) (int, error) { return d.call(syscall.Write, p) }
+
+// call makes a system call that a signal may interrupt.
+func (d descriptor) call(f func(fd int, p []byte) (int, error), p []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(d), p)
-		switch {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
-			return 0, errAgain
-		case err != nil:
-			return 0, err
-		default:
+		switch n, err := f(int(d), p); err {
+		case nil:
 			return n, nil
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return 0, errAgain
+		default:
+			return 0, err
 		}
 	}
 }
