@@ -87,11 +87,18 @@ func (s *stream) fromServer(c *server, e *framing.Element) {
 	s.judgeServer(e)
 }
 
-// loginAnswer handles <success/>, <failure/> and what a server must not ask.
+// loginAnswer handles <success/>, <failure/> and what a server must not say: one of
+// these when nobody has asked, and a challenge.
 func (s *stream) loginAnswer(c *server, e *framing.Element) {
 	s.mu.Lock()
 	s.clock.end(s.g.metrics, stepLogin)
+	asked := s.phase == phaseAuth
 	s.mu.Unlock()
+	defer s.answered()
+	if !asked {
+		s.finish(endServerSpeaks)
+		return
+	}
 	switch e.Name.Local {
 	case "success":
 		s.loggedIn(e)

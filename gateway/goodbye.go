@@ -30,7 +30,8 @@ func (s *stream) goodbye(e ending) {
 
 // stopServing closes the way to the server for frames, and stops the timers.
 // Whose leave no contact may see is not cut but closed if it cannot be resumed,
-// and says farewell before.
+// and says farewell before. A login that is with the server is not cut either: its
+// answer counts.
 func (s *stream) stopServing(planned serverEnd) (opened bool, how serverEnd, farewell []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,7 +45,7 @@ func (s *stream) stopServing(planned serverEnd) (opened bool, how serverEnd, far
 	if s.policy != nil && !resumable {
 		farewell = s.policy.Farewell()
 	}
-	if farewell != nil {
+	if farewell != nil || s.phase == phaseAuth {
 		planned = closeStream
 	}
 	return s.opened, planned, farewell

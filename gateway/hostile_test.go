@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
@@ -20,6 +21,7 @@ import (
 // the least that a stream needs.
 type recorder struct {
 	listener net.Listener
+	answers  []turn
 	wg       sync.WaitGroup
 
 	mu    sync.Mutex
@@ -27,11 +29,11 @@ type recorder struct {
 	conns []net.Conn
 }
 
-func newRecorder(t *testing.T) *recorder {
+func newRecorder(t *testing.T, answers []turn) *recorder {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	r := &recorder{listener: l}
+	r := &recorder{listener: l, answers: answers}
 	r.wg.Go(func() {
 		for {
 			conn, err := l.Accept()
@@ -56,8 +58,11 @@ func newRecorder(t *testing.T) *recorder {
 	return r
 }
 
-// answers are what the recorder says when it has seen something for the n-th time.
-var answers = []struct{ seen, say string }{
+// turn is what a recorder says when it has seen something after its last words.
+type turn struct{ seen, say string }
+
+// answers let everybody in.
+var answers = []turn{
 	{"<stream:stream", "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='" + framing.NSStream +
 		"' from='" + domain + "' id='r1' version='1.0'><stream:features><mechanisms xmlns='" + nsSASL +
 		"'><mechanism>PLAIN</mechanism></mechanisms></stream:features>"},
@@ -87,22 +92,28 @@ func (r *recorder) serve(conn net.Conn) {
 			_, _ = io.WriteString(conn, shutdown)
 			return
 		}
-		if bytes.Contains(rest, []byte("</stream:stream>")) {
-			_, _ = io.WriteString(conn, "</stream:stream>")
-			return
-		}
-		for next < len(answers) {
-			i := bytes.Index(rest, []byte(answers[next].seen))
+		for next < len(r.answers) {
+			i := bytes.Index(rest, []byte(r.answers[next].seen))
 			if i < 0 {
 				break
 			}
-			rest = rest[i+len(answers[next].seen):]
-			if _, err := io.WriteString(conn, answers[next].say); err != nil {
+			rest = rest[i+len(r.answers[next].seen):]
+			if _, err := io.WriteString(conn, r.answers[next].say); err != nil {
 				return
 			}
 			next++
 		}
+		if bytes.Contains(rest, []byte("</stream:stream>")) {
+			_, _ = io.WriteString(conn, "</stream:stream>")
+			return
+		}
 	}
+}
+
+// await waits until the gateway has sent something.
+func (r *recorder) await(t *testing.T, what string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(r.seen(), what) }, waitLimit, time.Millisecond)
 }
 
 func (r *recorder) seen() string {

@@ -18,7 +18,13 @@ import (
 // recorded is a stack whose server is a recorder.
 func recorded(t *testing.T, change func(*gateway.Config)) (*stack, *recorder) {
 	t.Helper()
-	r := newRecorder(t)
+	return recordedWith(t, answers, change)
+}
+
+// recordedWith is recorded with a server that has other answers.
+func recordedWith(t *testing.T, answers []turn, change func(*gateway.Config)) (*stack, *recorder) {
+	t.Helper()
+	r := newRecorder(t, answers)
 	s := newStack(t, stackConfig{upstream: r.listener.Addr().String(), change: func(c *gateway.Config) {
 		c.Limits.Goodbye = 300 * time.Millisecond // peers do not answer <close/>
 		if change != nil {

@@ -19,63 +19,6 @@ const (
 	freePair, freeName, freeAddress = 1, 4, 10
 )
 
-// A server that does not accept what we do may count it as guessing by this
-// machine, and then refuse everybody: ejabberd's mod_fail2ban does after 20
-// failures without a success between them, for an hour. So it is not asked again
-// about an account that it has refused so often, for a time that doubles, and not
-// at all when the next ones could be its twentieth. Only who knows the account's
-// password gets that far; those whom the server accepts are let through, and
-// their successes end the row. When many accounts are refused it is the server
-// that has a fault, and to keep them waiting would only add to it.
-const (
-	freeRefusals  = 3
-	firstPause    = time.Second
-	longestPause  = time.Minute
-	rowOfAll      = 14 // refusals in a row, of all accounts
-	rowOfAccounts = 4  // so many accounts in it are a fault of the server
-	rowForgotten  = time.Hour + time.Minute
-)
-
-// row is the refusals since the last success.
-type row struct {
-	mu              sync.Mutex
-	count, accounts int
-	began, last     int64
-}
-
-// add counts one of an account that was refused before at a time, if ever.
-func (r *row) add(now int64, before int64, ever bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if now-r.last > int64(rowForgotten) {
-		r.count, r.accounts = 0, 0
-	}
-	if r.count == 0 {
-		r.began = now
-	}
-	if !ever || before < r.began {
-		r.accounts++
-	}
-	r.count, r.last = r.count+1, now
-}
-
-func (r *row) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.count, r.accounts = 0, 0
-}
-
-// wait is how long those who have been refused are to wait, for it to be
-// forgotten by the server.
-func (r *row) wait(now int64) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.count < rowOfAll || r.accounts >= rowOfAccounts {
-		return 0
-	}
-	return rowForgotten - time.Duration(now-r.last)
-}
-
 // guesses knows who has failed to log in lately. Any goroutine may use it.
 type guesses struct {
 	now     func() int64 // nanoseconds
@@ -85,6 +28,7 @@ type guesses struct {
 	refusals                *table[failures] // by account
 	known                   *table[success]  // by name and address
 	row                     row
+	asking                  asking
 }
 
 func newGuesses(now func() int64, longest time.Duration) *guesses {
@@ -92,6 +36,7 @@ func newGuesses(now func() int64, longest time.Duration) *guesses {
 		now: now, longest: longest,
 		pairs: newTable[failures](tableSize), names: newTable[failures](tableSize), addresses: newTable[failures](tableSize),
 		refusals: newTable[failures](tableSize), known: newTable[success](tableSize),
+		asking: asking{of: map[string]int{}},
 	}
 }
 
@@ -178,7 +123,8 @@ func (g *guesses) refused(account string) {
 	g.row.add(now, last, count > 0)
 }
 
-// pause is for how long the server is not to be asked about an account.
+// pause is for how long the server is not to be asked about an account because it
+// has refused that one.
 func (g *guesses) pause(account string) time.Duration {
 	f := g.refusals.find(account)
 	if f == nil {
@@ -190,7 +136,7 @@ func (g *guesses) pause(account string) time.Duration {
 		return 0
 	}
 	wait := doubled(firstPause, count-freeRefusals+1, longestPause) - time.Duration(now-last)
-	return max(0, wait, g.row.wait(now))
+	return max(0, wait)
 }
 
 // doubled is first for n = 1, twice that for 2 and so on, up to longest; 0 for

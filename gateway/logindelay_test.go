@@ -61,55 +61,6 @@ func TestOthersFailuresAreNotOnes(t *testing.T) {
 	require.NotZero(t, g.wrong("alice", "a"), "not known any more")
 }
 
-// TestAServerThatRefusesIsNotAskedAllTheTime has somebody who is refused try
-// every second of a day, before a server that bans after 20 failures, none of
-// them an hour after the one before, with no success between.
-func TestAServerThatRefusesIsNotAskedAllTheTime(t *testing.T) {
-	for _, othersLogIn := range []bool{false, true} {
-		g, pass := newTestGuesses()
-		require.Zero(t, g.pause("id-alice"))
-		asked, row, last := 0, 0, 0
-		for second := range 24 * 3600 {
-			if g.pause("id-alice") == 0 {
-				g.refused("id-alice")
-				if second-last > 3600 {
-					row = 0
-				}
-				asked, row, last = asked+1, row+1, second
-				require.Less(t, row, 20, "banned after %d s", second)
-			}
-			if othersLogIn && second%1800 == 0 {
-				g.right("bob", "b", "id-bob")
-				row = 0
-			}
-			pass(time.Second)
-		}
-		require.Greater(t, asked, 50, "not locked either")
-		require.Zero(t, g.pause("id-bob"))
-		g.right("alice", "a", "id-alice")
-		require.Zero(t, g.pause("id-alice"))
-	}
-}
-
-// TestAFaultOfTheServerLocksNobody has a server refuse many people for a while
-// who try again and again: when it has recovered, all of them get in soon.
-func TestAFaultOfTheServerLocksNobody(t *testing.T) {
-	g, pass := newTestGuesses()
-	names := []string{"alice", "bob", "carol", "dave", "eve", "frank"}
-	for range 600 {
-		for _, name := range names {
-			if g.pause("id-"+name) == 0 {
-				g.refused("id-" + name)
-			}
-		}
-		pass(time.Second)
-	}
-	pass(longestPause)
-	for _, name := range names {
-		require.Zero(t, g.pause("id-"+name))
-	}
-}
-
 func TestMemoryOfGuessesIsBounded(t *testing.T) {
 	g, _ := newTestGuesses()
 	for i := range 3 * tableSize {

@@ -84,6 +84,7 @@ type stream struct {
 	policy   *policy.Stream
 	fresh    *policy.Stream // the fresh policy while a resumption is with the server
 	username string
+	asking   string          // the account whose login is with the server, "" if none is
 	consent  *policy.Consent // set before there is a policy
 	held     chan struct{}   // closed when the browser's frames may go on; nil: they may
 	sm       management
@@ -200,6 +201,7 @@ func (s *stream) leave() {
 	s.left = true
 	s.life.Unlock()
 	s.wg.Wait()
+	s.answered()
 	s.g.metrics.streams.Dec()
 	s.g.streams.remove(s)
 	s.done.set()
