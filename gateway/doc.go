@@ -35,16 +35,18 @@
 //
 // # Goroutines
 //
-// ServeHTTP returns after the opening handshake; the stream lives on, with two
-// goroutines, no timer and, while nothing comes, no buffer:
+// ServeHTTP returns after the opening handshake; the stream lives on, with a
+// reader for each side at most, no timer and, while nothing comes, no buffer:
 //
 //	reader   readBrowser, frames to the server
 //	server   readServer, elements of the server to the browser; from <open/> on
 //
 // Each writes what it has read and judged itself, all that one read brought in
 // one write, before it waits for more. On Linux one that has had nothing to read
-// for a few seconds rests: it leaves its connection to resting and ends, and is
-// started anew when there is something to read, or leave wakes it. Others come
+// for a few seconds rests: it leaves its connection to resting and ends, so that
+// a silent stream has no goroutine at all. The one goroutine of resting, which
+// waits for all such connections, starts a reader anew when there is something
+// for it to read; so does leave. On other systems both readers stay. Others come
 // and go:
 //
 //	writeOn  writes what a connection did not take at once (queue), one for
