@@ -29,6 +29,7 @@
 (() => {
   const FIRST_WAIT = 2; // seconds
   const LONGEST_WAIT = 60; // seconds
+  const DAY = 86_400; // seconds: no wait is longer, whatever the server says
   const TRIES = 8; // in a row, before a person has to ask
   const PASSWORDS = 3; // refused in a row, likewise
   const ANSWER = 30_000; // milliseconds
@@ -128,7 +129,13 @@
     if (xhr.status === 403) return { refused: true, message: body?.message ?? 'You may not use the chat.' };
     const whole = xhr.status === 200 && typeof body?.jid === 'string' && typeof body?.password === 'string';
     if (whole) return { credentials: body };
-    return { after: Number(xhr.getResponseHeader('Retry-After')) || 0 };
+    return { after: retryAfter(xhr.getResponseHeader('Retry-After')) };
+  }
+
+  /** The seconds that a Retry-After asks for, as a number or as a date (RFC 9110 section 10.2.3); 0 without one. */
+  function retryAfter(value) {
+    const seconds = /^\d+$/.test(value) ? Number(value) : Math.ceil((Date.parse(value) - Date.now()) / 1000);
+    return Math.min(DAY, Math.max(0, seconds || 0));
   }
 
   /**
