@@ -58,14 +58,15 @@ func (c closed) Error() string {
 // begin is for a goroutine that goes on reading, after the first.
 func (b *browser) begin() { b.roused, b.fed = b.begun, false; b.begun = true }
 
-// read returns the next message of at most limit bytes; it may be overwritten,
-// and lives until the next call. Before it waits it calls before. Errors:
+// read returns the next message of at most limit bytes, as many as that is when it
+// begins to come in; it may be overwritten, and lives until the next call. Before it
+// waits it calls before. Errors:
 // wsframe.ErrTooBig for one that is over the limit, and then errCut with its
 // beginning when it has gone by; framing.ErrBinary, errRest, closed, a
 // *wsframe.Error, or that of a connection that has ended.
-func (b *browser) read(limit int, before func()) ([]byte, error) {
+func (b *browser) read(limit func() int, before func()) ([]byte, error) {
 	for {
-		m, err := b.in.Next(limit)
+		m, err := b.in.Next(limit())
 		if errors.Is(err, wsframe.ErrNeedMore) {
 			b.answerPing()
 			before()
@@ -126,7 +127,7 @@ func (b *browser) answerPing() {
 // calls closed when the browser's <close/> comes in.
 func (b *browser) discard(limit int, closed func()) {
 	for {
-		frame, err := b.read(limit, func() { _ = b.queue.flush() })
+		frame, err := b.read(func() int { return limit }, func() { _ = b.queue.flush() })
 		switch {
 		case err == nil:
 			if e, err := framing.ParseFrame(frame, framing.ClientLimits); err == nil && framing.IsClose(e) {

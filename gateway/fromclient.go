@@ -25,7 +25,7 @@ func (s *stream) readBrowser() {
 	}()
 	s.browser.begin()
 	for !s.isOver() {
-		frame, err := s.browser.read(s.frameLimit(), s.beforeRead)
+		frame, err := s.browser.read(s.frameLimit, s.beforeRead)
 		if errors.Is(err, errRest) {
 			if rests = s.rest(s.browser.sock, s.readBrowser); rests {
 				return

@@ -61,6 +61,22 @@ func TestLoginHasToBeSmall(t *testing.T) {
 	require.NotContains(t, r.seen(), "abort")
 }
 
+// TestALoginMayTakeAllThereIs: what comes after a login that has used nearly all
+// that may come before one is measured by what may come after it.
+func TestALoginMayTakeAllThereIs(t *testing.T) {
+	s, _ := recorded(t, nil)
+	p := s.connect("")
+	p.open()
+	login := auth("", "alice", s.password("alice"))
+	const all, end = 10_000, "</auth>"
+	login = strings.TrimSuffix(login, end)
+	login += strings.Repeat(" ", all-10-len(openTag)-len(login)-len(end)) + end
+	p.say(login)
+	p.expect("success", func(e *framing.Element) bool { return e.Is(nsSASL, "success") })
+	p.open()
+	p.bind()
+}
+
 func TestNothingButALoginBeforeTheLogin(t *testing.T) {
 	s, r := recorded(t, nil)
 	for _, frame := range []string{

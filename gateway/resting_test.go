@@ -148,7 +148,7 @@ func TestWhoWaitsHoldsNoBuffer(t *testing.T) {
 	b.begin()                                             // as if it had rested
 	_, err := s.far.Write([]byte{0x8a, 0x80, 1, 2, 3, 4}) // a pong
 	require.NoError(t, err)
-	_, err = b.read(100, func() {})
+	_, err = b.read(func() int { return 100 }, func() {})
 	require.ErrorIs(t, err, errRest, "nothing but a pong came")
 	require.True(t, b.in.IsIdle())
 
@@ -157,7 +157,7 @@ func TestWhoWaitsHoldsNoBuffer(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return s.sock.stirred.Load() }, 10*time.Second, time.Millisecond)
 	done := make(chan error, 1)
-	go func() { _, err := b.read(100, s.sock.tire); done <- err }()
+	go func() { _, err := b.read(func() int { return 100 }, s.sock.tire); done <- err }()
 	require.Eventually(t, func() bool {
 		s.sock.tire()
 		select {
