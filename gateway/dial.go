@@ -9,6 +9,7 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -166,7 +167,7 @@ func (u *upstream) connectTCP(ctx context.Context, t target) (net.Conn, error) {
 	}}
 	conn, err := race(ctx, lookup, func(ctx context.Context, addr netip.Addr) (net.Conn, error) {
 		if u.cfg.TLS == TLSPlain && !addr.IsLoopback() {
-			return nil, newFault(atLookup, t.host, errNotLoopback)
+			return nil, newFault(atLookup, t.name(), errNotLoopback)
 		}
 		ctx, cancel := context.WithTimeout(ctx, u.limits.Connect)
 		defer cancel()
@@ -211,7 +212,7 @@ func (u *upstream) isPlain() bool { return u.cfg.TLS == TLSPlain || u.cfg.TLS ==
 
 // addresses are those of a host of one kind: "ip4" or "ip6".
 func (u *upstream) addresses(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	addr, err := netip.ParseAddr(host)
+	addr, err := netip.ParseAddr(strings.TrimSuffix(host, "."))
 	if err != nil {
 		return net.DefaultResolver.LookupNetIP(ctx, network, host)
 	}

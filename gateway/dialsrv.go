@@ -22,13 +22,20 @@ const (
 
 // target is one place where the server may be.
 type target struct {
-	host   string
+	host   string // as it is looked up: what comes from DNS ends in a dot
 	port   uint16
 	direct bool // TLS from the first byte
 }
 
-// String is host:port.
-func (t target) String() string { return net.JoinHostPort(t.host, strconv.Itoa(int(t.port))) }
+// String is host:port, for people.
+func (t target) String() string { return net.JoinHostPort(t.name(), strconv.Itoa(int(t.port))) }
+
+// name is the host without the dot at its end.
+func (t target) name() string { return strings.TrimSuffix(t.host, ".") }
+
+// rooted is a host with a dot at its end, which keeps resolvers from trying it
+// under other domains (resolv.conf's search).
+func rooted(host string) string { return strings.TrimSuffix(host, ".") + "." }
 
 // targetList is where to try, in this order. doubt is set where DNS could not be
 // asked, and the domain itself stands in for what it would have said.
@@ -72,8 +79,7 @@ type service struct {
 }
 
 func (u *upstream) service(ctx context.Context, name string) service {
-	// The dot at the end keeps resolvers from trying it under other domains.
-	_, list, err := net.DefaultResolver.LookupSRV(ctx, name, "tcp", u.host+".")
+	_, list, err := net.DefaultResolver.LookupSRV(ctx, name, "tcp", rooted(u.host))
 	s := service{refused: len(list) == 1 && isRoot(list[0].Target)}
 	for _, r := range list { // there may be some beside an error: not all of them were names
 		if !isRoot(r.Target) {
@@ -92,7 +98,7 @@ func isRoot(name string) bool { return name == "." || name == "" }
 // no such service (RFC 6120 section 3.2.2).
 func (u *upstream) fallback(start, direct service) (targetList, error) {
 	asked, name := start, serviceStart
-	t := target{u.host, portStart, false}
+	t := target{rooted(u.host), portStart, false}
 	if u.cfg.TLS == TLSDirect {
 		asked, name = direct, serviceDirect
 		t.port, t.direct = portDirect, true
@@ -140,7 +146,7 @@ func order(start, direct []*net.SRV, intn func(n int) int) []target {
 			n++
 		}
 		i := pick(n, func(i int) int { return int(all[i].Weight) }, intn)
-		row = append(row, target{strings.TrimSuffix(all[i].Target, "."), all[i].Port, all[i].direct})
+		row = append(row, target{rooted(all[i].Target), all[i].Port, all[i].direct})
 		all = slices.Delete(all, i, i+1)
 	}
 	return row

@@ -186,9 +186,9 @@ func TestDomainWithoutRecords(t *testing.T) {
 		tls  string
 		want target
 	}{
-		"auto":       {TLSAuto, target{"social.example", 5222, false}},
-		"STARTTLS":   {TLSStart, target{"social.example", 5222, false}},
-		"direct TLS": {TLSDirect, target{"social.example", 5223, true}},
+		"auto":       {TLSAuto, target{"social.example.", 5222, false}},
+		"STARTTLS":   {TLSStart, target{"social.example.", 5222, false}},
+		"direct TLS": {TLSDirect, target{"social.example.", 5223, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			z := &zone{}
@@ -207,6 +207,34 @@ func TestDomainWithoutRecords(t *testing.T) {
 			f := (*fault)(nil)
 			require.ErrorAs(t, err, &f)
 			require.Equal(t, atLookup, f.step, "DNS is what the admin has to look at")
+		})
+	}
+}
+
+// TestHostsAreNotSoughtUnderOtherDomains: the hosts that DNS names, and the domain
+// itself, are asked for with the dot that keeps resolvers from adding the domains
+// of this machine; a configured address is asked for as it was typed.
+func TestHostsAreNotSoughtUnderOtherDomains(t *testing.T) {
+	gone := map[string][]dnsmessage.SRVResource{startName: {{Port: 5222, Target: dnsmessage.MustNewName("gone.hosting.example.")}}}
+	for name, c := range map[string]struct {
+		srv   map[string][]dnsmessage.SRVResource
+		up    Upstream
+		asked string
+		where string
+	}{
+		"a record's host":      {gone, Upstream{}, "gone.hosting.example.", "gone.hosting.example:5222"},
+		"the domain":           {nil, Upstream{}, "social.example.", "social.example:5222"},
+		"a configured address": {gone, Upstream{Address: "xmpp:5222"}, "xmpp", "xmpp:5222"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nameServer(t, &zone{srv: c.srv})
+			_, err := newTestGateway(t, c.up).upstream.connect(t.Context(), netip.AddrPort{})
+			lookup, f := (*net.DNSError)(nil), (*fault)(nil)
+			require.ErrorAs(t, err, &lookup)
+			require.Equal(t, c.asked, lookup.Name)
+			require.True(t, lookup.IsNotFound)
+			require.ErrorAs(t, err, &f)
+			require.Equal(t, c.where, f.where, "people read it without")
 		})
 	}
 }
@@ -284,19 +312,19 @@ func TestOrderOfRecords(t *testing.T) {
 	for range rounds {
 		row := order(start, direct, dice.IntN)
 		require.Len(t, row, 6)
-		require.Equal(t, []target{{"first", 1, true}, {"second", 1, true}}, row[:2])
-		require.Equal(t, target{"last", 1, false}, row[5])
+		require.Equal(t, []target{{"first.", 1, true}, {"second.", 1, true}}, row[:2])
+		require.Equal(t, target{"last.", 1, false}, row[5])
 		wins[row[2].host]++
 	}
-	require.InDelta(t, .75, float64(wins["heavy"])/rounds, .05)
-	require.InDelta(t, .25, float64(wins["light"])/rounds, .05)
-	require.Less(t, wins["none"], rounds/100, "weight 0 has next to no chance beside others")
+	require.InDelta(t, .75, float64(wins["heavy."])/rounds, .05)
+	require.InDelta(t, .25, float64(wins["light."])/rounds, .05)
+	require.Less(t, wins["none."], rounds/100, "weight 0 has next to no chance beside others")
 
 	wins = map[string]int{}
 	for range rounds {
 		wins[order([]*net.SRV{record("a", 0, 0), record("b", 0, 0)}, nil, dice.IntN)[0].host]++
 	}
-	require.InDelta(t, .5, float64(wins["a"])/rounds, .05, "and the same among its like")
+	require.InDelta(t, .5, float64(wins["a."])/rounds, .05, "and the same among its like")
 }
 
 // TestSilentAddressLeavesTimeForTheNext: of several places one that swallows
