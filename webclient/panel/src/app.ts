@@ -156,6 +156,7 @@ class Core implements Actions {
     });
     this.#follows = new Follows(env, this.#api, cell, {
       picked: (avatars) => this.#chat?.contacts.rememberAvatars(avatars),
+      met: (avatars) => this.#chat?.contacts.refreshAvatars(avatars),
       signedOut: (f) => this.#session.refused(f),
     });
   }

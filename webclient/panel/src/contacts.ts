@@ -145,6 +145,22 @@ export class Contacts {
     this.#local.set("avatars", Object.fromEntries(known.slice(-MAX_AVATARS)));
   }
 
+  /** Takes over the pictures of those who are contacts: this may be another browser than the one that imported them. */
+  refreshAvatars(avatars: Readonly<Record<string, string>>): void {
+    const { contacts } = this.#cell.state;
+    const fresh = Object.entries(avatars).filter(([jid, url]) => (contacts.get(jid)?.avatar ?? url) !== url);
+    if (fresh.length === 0) return;
+    this.rememberAvatars(Object.fromEntries(fresh));
+    this.#cell.change((s) => {
+      const next = new Map(s.contacts);
+      for (const [jid, avatar] of fresh) {
+        const c = next.get(jid);
+        if (c) next.set(jid, { ...c, avatar });
+      }
+      return { ...s, contacts: next };
+    });
+  }
+
   /** Writes what a reload needs; also called when the page goes away. */
   save(): void {
     this.#saving = false;

@@ -2,7 +2,7 @@
 import { type Api, type Failure, readImportItem } from "./api.ts";
 import { delay } from "./backoff.ts";
 import type { Env } from "./env.ts";
-import { type ImportProgress, NO_PEOPLE, type People } from "./state.ts";
+import { type Follow, type ImportProgress, NO_PEOPLE, type People } from "./state.ts";
 import type { Cell } from "./state/cell.ts";
 import { addItem, addPage } from "./state/people.ts";
 import { isRecord } from "./storage.ts";
@@ -12,6 +12,8 @@ const MAX_PAGES = 1_000;
 export interface FollowsEvents {
   /** Pictures of the people that were picked: bare JID → URL. */
   picked(avatars: Readonly<Record<string, string>>): void;
+  /** Pictures of the people on a page, whoever they are. */
+  met(avatars: Readonly<Record<string, string>>): void;
   signedOut(f: Failure): void;
 }
 
@@ -75,7 +77,7 @@ export class Follows {
       return;
     }
     this.#key = "";
-    this.#on.picked(Object.fromEntries(picked.flatMap((f) => (f.jid && f.avatar ? [[f.jid, f.avatar]] : []))));
+    this.#on.picked(pictures(picked));
     this.#progress({ id: r.value.id, total: r.value.total, done: 0, finished: false, items: [], error: "" });
     this.#watch(r.value.id);
   }
@@ -96,6 +98,7 @@ export class Follows {
         const next = r.value.next;
         const done = next === "" || next === this.#cursor;
         this.change((p) => addPage(p, r.value.people, done));
+        this.#on.met(pictures(r.value.people));
         if (done) return;
         this.#cursor = next;
         continue;
@@ -174,4 +177,8 @@ function parse(data: string): unknown {
   } catch {
     return null;
   }
+}
+
+function pictures(people: readonly Follow[]): Record<string, string> {
+  return Object.fromEntries(people.flatMap((f) => (f.jid && f.avatar ? [[f.jid, f.avatar]] : [])));
 }

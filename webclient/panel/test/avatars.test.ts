@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Contacts } from "../src/contacts.ts";
-import { initialState, type State } from "../src/state.ts";
+import { type Contact, initialState, type State } from "../src/state.ts";
 import { Store } from "../src/storage.ts";
 import { FakeEnv } from "./fakes/env.ts";
 
@@ -19,5 +19,22 @@ describe("pictures from an import", () => {
     assert.deepEqual([Object.keys(kept).length, kept["first@x"], kept["n4999@x"]], [3_000, undefined, "https://p/4999.png"]);
     contacts.rememberAvatars({ "n4999@x": "https://p/new.png" });
     assert.equal(contacts.avatars()["n4999@x"], "https://p/new.png");
+  });
+
+  it("come back in another browser for those who are contacts, when the people one follows are shown", () => {
+    const env = new FakeEnv();
+    const contact = (jid: string, avatar: string): Contact => (
+      { jid, name: "", avatar, subscription: "none", asked: false, groups: [], availability: "unknown" }
+    );
+    let state: State = {
+      ...initialState({ name: "", origin: "", domain: "" }),
+      contacts: new Map([contact("bob@x", ""), contact("carol@x", "https://p/old.png"), contact("dave@x", "")].map((c) => [c.jid, c])),
+    };
+    const cell = { get state() { return state; }, change: (fn: (s: State) => State) => { state = fn(state); } };
+    const link = { up: false, send: () => undefined, ask: () => Promise.reject(new Error("offline")) };
+    const contacts = new Contacts(env, cell, link, new Store(env.tab, "1"), new Store(env.local, "1"), "a@x", () => undefined);
+    contacts.refreshAvatars({ "bob@x": "https://p/bob.png", "carol@x": "https://p/new.png", "stranger@x": "https://p/s.png" });
+    assert.deepEqual([...state.contacts.values()].map((c) => c.avatar), ["https://p/bob.png", "https://p/new.png", ""]);
+    assert.deepEqual(contacts.avatars(), { "bob@x": "https://p/bob.png", "carol@x": "https://p/new.png" });
   });
 });
