@@ -45,7 +45,7 @@ func (r *reader) checkServer(c *Config) {
 	r.listen("server.private_listen", s.PrivateListen, "127.0.0.1:8081, or unix:/run/trunkline/private.sock")
 	r.checkPrivate(s)
 	for i := range s.ChatOrigins {
-		r.origin("server.chat_origins", &s.ChatOrigins[i], "https://converse.example.org")
+		r.origin("server.chat_origins", &s.ChatOrigins[i], "https://client.example.org")
 	}
 	r.checkShutdown(s)
 	for _, p := range s.TrustedProxies {
