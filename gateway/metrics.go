@@ -49,6 +49,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "trunkline_gateway_panics_total", Help: "Streams that were ended by a fault in the gateway."}),
 	}
+	m.begin()
 	m.passed = map[string]prometheus.Counter{
 		"client": m.stanzas.WithLabelValues("client", "pass"), "server": m.stanzas.WithLabelValues("server", "pass"),
 	}
@@ -57,6 +58,27 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	return m, register(reg, m.streams, m.refused, m.ended, m.stanzas, m.slowed, m.logins, m.resumes, m.upstream, m.panics,
 		m.bytes("client", &m.fromClient), m.bytes("server", &m.fromServer))
+}
+
+// begin has everything at zero that alerts compare: of a counter that comes into
+// being with what it counts, the first is in no rate.
+func (m *metrics) begin() {
+	for _, vec := range []struct {
+		of    *prometheus.CounterVec
+		words []string
+	}{
+		{m.refused, []string{"origin", "subprotocol", "full", "address_full", "handshakes", "shutting_down"}},
+		{m.slowed, []string{"stream", "account", "address"}},
+		{m.logins, []string{"success", "not-authorized", "temporary-auth-failure", "server-not-authorized", "server-temporary-auth-failure", "server-other"}},
+		{m.resumes, []string{"resumed", "refused", "server_refused"}},
+	} {
+		for _, word := range vec.words {
+			vec.of.WithLabelValues(word)
+		}
+	}
+	for _, step := range []string{stepConnect, stepOpen, stepLogin, stepBind} {
+		m.upstream.WithLabelValues(step)
+	}
 }
 
 func (m *metrics) bytes(from string, n *atomic.Int64) prometheus.Collector {
