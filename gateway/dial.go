@@ -89,7 +89,7 @@ func (u *upstream) begin(ctx context.Context, client netip.AddrPort) (conn net.C
 	if whole.Err() != nil {
 		return nil, nil, whole.Err() // nobody waits any more, which is not the server's fault
 	}
-	u.note(err)
+	u.suspect(whole, err)
 	return nil, nil, err
 }
 

@@ -77,6 +77,25 @@ func joined(faults []*fault) *fault {
 	return &all
 }
 
+// isClosed says that the server took a connection, at one of its addresses, and
+// ended it before it had greeted.
+func (f *fault) isClosed() bool {
+	for _, one := range append([]*fault{f}, f.more...) {
+		if one.step == atLookup || one.step == atConnect {
+			continue
+		}
+		if errors.As(one.err, new(*streamErrored)) {
+			return true
+		}
+		for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, errStreamEnded} {
+			if errors.Is(one.err, end) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (f *fault) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "gateway: connecting to the XMPP server: %s, %s: %v", f.step, f.where, f.err)

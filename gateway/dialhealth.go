@@ -85,6 +85,24 @@ func (u *upstream) note(err error) {
 	}
 }
 
+// suspect is note for an error that may be meant for one connection alone: that the
+// server ended it, by a stream error or without a word, as one does that has
+// something against an address (which the PROXY protocol tells it) or has a limit.
+// Then it is asked once more, in the gateway's own name, and that answer counts.
+// ctx bounds the asking.
+func (u *upstream) suspect(ctx context.Context, err error) {
+	f := (*fault)(nil)
+	if !errors.As(err, &f) || !f.isClosed() {
+		u.note(err)
+		return
+	}
+	for ctx.Err() == nil {
+		if err := u.askOnce(ctx); err == nil || errors.As(err, &f) {
+			return // noted
+		} // else whoever asked has left
+	}
+}
+
 // count is for greeted, at the beginning of a connection.
 func (h *health) count() int64 {
 	h.mu.Lock()

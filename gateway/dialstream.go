@@ -67,13 +67,15 @@ func (s *stream) greeting(e *framing.Element) bool {
 }
 
 // ungreeted is the ending for a server that went or fell silent before it had
-// greeted. ok is false if it had, or if the stream is over for another reason.
+// greeted. ok is false if it had, or if the stream is over for another reason. It
+// may ask the server once more.
 func (s *stream) ungreeted(conn net.Conn, err error) (e ending, ok bool) {
 	if s.greeted.Load() || s.isOver() {
 		return ending{}, false
 	}
 	f := asFault(err, atAnswer, conn.RemoteAddr().String())
-	s.g.upstream.note(f)
+	s.turnOver() // whoever asks needs no turn
+	s.g.upstream.suspect(s.ctx, f)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return endMute.with(f), true
 	}
