@@ -51,6 +51,26 @@ func (b *bucket) take(r rate, now int64, n int) time.Duration {
 	}
 }
 
+// charge is take for what has been used already and cannot be given back. The debt
+// that it leaves is one of patience at most: who waits no longer than that gains
+// nothing by it, and those who come later do not wait for what others did long ago.
+func (b *bucket) charge(r rate, now int64, n int, patience time.Duration) time.Duration {
+	if r.each == 0 {
+		return 0
+	}
+	cost, most := r.cost(n), now+int64(r.depth+patience)
+	for {
+		old := b.full.Load()
+		full := max(old, min(max(old, now)+cost, most)) // take may have gone further
+		if b.full.CompareAndSwap(old, full) {
+			return max(0, time.Duration(full-now)-r.depth)
+		}
+	}
+}
+
+// isFull says that nothing of it is used up.
+func (b *bucket) isFull(now int64) bool { return b.full.Load() <= now }
+
 // give puts back what take took.
 func (b *bucket) give(r rate, n int) { b.full.Add(-r.cost(n)) }
 
@@ -58,11 +78,13 @@ func (b *bucket) give(r rate, n int) { b.full.Add(-r.cost(n)) }
 const tableSize = 1 << 15
 
 // table keeps a value for each of the keys that were used last: at least the
-// last half of its size, at most all of it. Keys are hashed under a seed of the
+// last quarter of its size, at most all of it. Beyond
+// that it keeps up to a quarter of those of which keeps is true. Keys are hashed under a seed of the
 // process, so that nobody can choose two that are one. Any goroutine may use it.
 type table[V any] struct {
-	seed maphash.Seed
-	size int
+	seed  maphash.Seed
+	size  int
+	keeps func(*V) bool // nil: of none
 
 	mu         sync.Mutex
 	young, old map[uint64]*V
@@ -120,9 +142,26 @@ func (t *table[V]) lookup(key uint64) *V {
 // put expects t.mu to be held.
 func (t *table[V]) put(key uint64, v *V) {
 	if len(t.young) >= t.size/2 {
-		t.young, t.old = map[uint64]*V{}, t.young
+		t.rotate()
 	}
 	t.young[key] = v
+}
+
+// rotate forgets those that were not used since the last time. It expects t.mu to
+// be held.
+func (t *table[V]) rotate() {
+	kept := map[uint64]*V{}
+	if t.keeps != nil {
+		for key, v := range t.old {
+			if len(kept) >= t.size/4 {
+				break
+			}
+			if t.keeps(v) {
+				kept[key] = v
+			}
+		}
+	}
+	t.young, t.old = kept, t.young
 }
 
 // len is how many entries there are.

@@ -97,6 +97,85 @@ func TestTableIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 	require.Nil(t, table.find("kep", "tx"))
 }
 
+// TestDebtIsBounded: many streams of one address, each of which reads on when its
+// patience is over, leave those who come later no longer line than that.
+func TestDebtIsBounded(t *testing.T) {
+	now := int64(1)
+	l := Limits{Stream: Pace{Bytes: -1}, Address: Pace{Bytes: 1000}, Burst: 2 * time.Second, Patience: 5 * time.Second}
+	l.Frame.MaxBytes = 500
+	p := newPaces(l.complete(), func() int64 { return now })
+	meters := make([]meter, 100)
+	for i := range meters {
+		meters[i] = p.meter("a")
+	}
+	for range 100 {
+		for i := range meters {
+			meters[i].read(1000)
+			require.LessOrEqual(t, meters[i].due(), 5*time.Second)
+		}
+		now += int64(5 * time.Second)
+	}
+	now -= int64(5 * time.Second)
+	late := p.meter("a")
+	late.read(1)
+	require.Equal(t, 5*time.Second, late.due())
+	now += int64(5*time.Second + 500*time.Millisecond)
+	late.read(1000)
+	require.Equal(t, 500*time.Millisecond, late.due())
+	now += int64(2*time.Second + 500*time.Millisecond)
+	late.read(2000)
+	require.Zero(t, late.due(), "all is forgotten when the patience and a burst are over")
+}
+
+// TestChargeAndTakeShareABucket: who took more than may be charged still owes it.
+func TestChargeAndTakeShareABucket(t *testing.T) {
+	r := newRate(10, 1, time.Second)
+	var b bucket
+	require.Equal(t, 9*time.Second, b.take(r, 0, 100))
+	require.Equal(t, 9*time.Second, b.charge(r, 0, 100, 5*time.Second))
+	require.Equal(t, 9*time.Second, b.take(r, 0, 0))
+	b.give(r, 100)
+	require.Zero(t, b.charge(r, 0, 10, 5*time.Second))
+	require.Equal(t, time.Second, b.charge(r, 0, 10, 5*time.Second))
+	require.Equal(t, 5*time.Second, b.charge(r, 0, 1000, 5*time.Second))
+	require.Zero(t, b.charge(rate{}, 0, 1000, 5*time.Second))
+}
+
+// TestNobodyIsForgivenForOthersSake: a key that is pushed out of the table by
+// others keeps what it owes, as long as it owes something; and the table keeps its
+// bounds when all of them do.
+func TestNobodyIsForgivenForOthersSake(t *testing.T) {
+	now := int64(1)
+	p := newPaces(Limits{Handshakes: 1, Burst: 10 * time.Second}.complete(), func() int64 { return now })
+	open := func(address string) (wait time.Duration) {
+		wait, _ = p.open(&p.addresses.at(address).opened, p.handshakes)
+		return wait
+	}
+	others := func(use bool) {
+		for i := range 3 * tableSize {
+			other := "other" + strconv.Itoa(int(now)) + "-" + strconv.Itoa(i)
+			if use {
+				open(other)
+			} else {
+				p.addresses.at(other)
+			}
+		}
+		require.LessOrEqual(t, p.addresses.len(), tableSize)
+	}
+	for range 10 {
+		require.Zero(t, open("mallory"))
+	}
+	others(false)
+	require.Equal(t, time.Second, open("mallory"), "no second allowance")
+	now += int64(11 * time.Second)
+	others(false)
+	require.Nil(t, p.addresses.find("mallory"), "nothing is owed any more")
+	open("mallory")
+	others(true)
+	others(true)
+	others(false)
+}
+
 func TestMeterHoldsBackAndThenRefuses(t *testing.T) {
 	now := int64(1)
 	l := Limits{Stream: Pace{Stanzas: 10, Bytes: -1}, Account: Pace{Stanzas: 15, Bytes: -1}, Burst: time.Second, Patience: time.Second}.complete()

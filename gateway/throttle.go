@@ -28,15 +28,30 @@ type allowance struct {
 	opened         bucket // handshakes of an address, logins of an account
 }
 
+// isUsed says that forgetting it would give somebody more than the rate: what was
+// not used is full, as a new one is. So nobody gains anything by pushing out their
+// own with others, addresses or accounts, but for who has 8,192 of them at hand that
+// have all used something within a burst. A stream that does nothing holds on to an
+// allowance that was forgotten, beside the new one of those that come later; for
+// that too as many others must have come between.
+func (a *allowance) isUsed(now int64) bool {
+	return !a.stanzas.isFull(now) || !a.bytes.isFull(now) || !a.opened.isFull(now)
+}
+
 func newPaces(l Limits, now func() int64) *paces {
 	p := func(of Pace) pace {
 		return pace{newRate(of.Stanzas, 1, l.Burst), newRate(of.Bytes, 2*l.Frame.MaxBytes, l.Burst)}
+	}
+	used := func() *table[allowance] {
+		t := newTable[allowance](tableSize)
+		t.keeps = func(a *allowance) bool { return a.isUsed(now()) }
+		return t
 	}
 	return &paces{
 		stream: p(l.Stream), account: p(l.Account), address: p(l.Address),
 		handshakes: newRate(l.Handshakes, 1, l.Burst), logins: newRate(l.Logins, 1, l.Burst),
 		patience: l.Patience, now: now,
-		accounts: newTable[allowance](tableSize), addresses: newTable[allowance](tableSize),
+		accounts: used(), addresses: used(),
 	}
 }
 
@@ -83,7 +98,7 @@ func (m *meter) read(n int) {
 	now := m.paces.now()
 	for _, c := range m.scopes() {
 		if c.used != nil {
-			m.until = max(m.until, now+int64(c.used.bytes.take(c.bytes, now, n)))
+			m.until = max(m.until, now+int64(c.used.bytes.charge(c.bytes, now, n, m.paces.patience)))
 		}
 	}
 }
