@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 
 	"github.com/trunkline-chat/trunkline/internal/config"
 	"github.com/trunkline-chat/trunkline/tokens/backend"
@@ -22,7 +23,9 @@ func configCommand() command {
 		summary: "write an example configuration, check one, or make a key",
 		text: `  example   print the complete configuration with comments and defaults
   check     read FILE (` + defaultConfig + `) and explain every mistake
-            by its key; nothing is started and nothing is changed
+            by its key; nothing is started, nothing is changed, and no server
+            is asked: whether those are reached, the running service says at
+            /readyz of the private listener
   secret    print a new random key, for each key in [secrets]
   jwk       print secrets.jwt_key as the file that ejabberd's jwt_key names
   mastodon-db-role   print the SQL of a user that may read what Trunkline needs
@@ -106,7 +109,22 @@ func (c *call) checkConfig(args []string) int {
 		right += fmt.Sprintf(", with %d warnings", n)
 	}
 	fmt.Fprintf(c.stdout, "The configuration is %s. People chat as NAME@%s at %s.\n", right, cfg.XMPP.Domain, cfg.Server.PublicURL)
+	fmt.Fprintf(c.stdout, "No server was asked. Whether the database and the XMPP server are reached, trunkline serve then says: %s\n", askReady(cfg.Server))
 	return exitOK
+}
+
+// askReady is the command that asks a running service whether it can serve people.
+func askReady(s config.Server) string {
+	network, address := config.Network(s.PrivateListen)
+	switch {
+	case network == "unix":
+		return "curl --unix-socket " + address + " http://localhost/readyz"
+	case s.PrivateTLSCert != "":
+		return "https://" + address + "/readyz, to who shows a certificate"
+	case strings.HasSuffix(address, ":0"):
+		return "/readyz on the private listener, whose port is in its log"
+	}
+	return "curl http://" + address + "/readyz"
 }
 
 // printJWK prints the key of JSON web tokens in the format of RFC 7517.

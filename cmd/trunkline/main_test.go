@@ -183,7 +183,8 @@ func TestConfigCheck(t *testing.T) {
 	code, out, stderr := start(t, "config", "check", "--config", writeConfig(t, ""))
 	assert.Equal(t, exitOK, code, stderr)
 	assert.Empty(t, stderr)
-	assert.Equal(t, "The configuration is right. People chat as NAME@social.example at http://127.0.0.1:8080.\n", out)
+	assert.Equal(t, "The configuration is right. People chat as NAME@social.example at http://127.0.0.1:8080.\n"+
+		"No server was asked. Whether the database and the XMPP server are reached, trunkline serve then says: /readyz on the private listener, whose port is in its log\n", out)
 
 	path := writeConfig(t, "[log]\nlevel = \"loud\"\nfromat = \"text\"\n")
 	code, out, stderr = start(t, "config", "check", "--config="+path)
@@ -213,6 +214,16 @@ func TestConfigCheck(t *testing.T) {
 	code, out, _ = start(t, "config", "check", "--config", path)
 	assert.Equal(t, exitOK, code)
 	assert.Contains(t, out, "The configuration is right, with 1 warning. People")
+}
+
+func TestWhereReadinessIsAskedFor(t *testing.T) {
+	for want, s := range map[string]config.Server{
+		"curl http://127.0.0.1:8081/readyz":                                      {PrivateListen: "127.0.0.1:8081"},
+		"curl --unix-socket /run/trunkline/private.sock http://localhost/readyz": {PrivateListen: "unix:/run/trunkline/private.sock"},
+		"https://192.0.2.7:8081/readyz, to who shows a certificate":              {PrivateListen: "192.0.2.7:8081", PrivateTLSCert: "/c.pem"},
+	} {
+		assert.Equal(t, want, askReady(s))
+	}
 }
 
 func TestConfigCheckWithoutTheFolderOfTheStore(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
-	"github.com/pelletier/go-toml/v2/unstable"
 )
 
 // decode reads the document into a Config with its defaults. The library's own
@@ -63,49 +62,11 @@ func (r *reader) fillList(name string, list reflect.Value) {
 // parse reads src.Text into doc and finds the line of each key.
 func (r *reader) parse() {
 	r.doc = map[string]any{}
+	r.index()
 	if err := toml.Unmarshal(r.src.Text, &r.doc); err != nil {
 		r.broken = true
-		m := Mistake{File: r.src.Name, Problem: "is not TOML: " + err.Error(), Advice: "see https://toml.io, or start from: trunkline config example"}
-		// The library's longer text shows the line itself, which may hold a secret.
-		var de *toml.DecodeError
-		if errors.As(err, &de) {
-			m.Line, _ = de.Position()
-			m.Problem = "is not TOML here: " + strings.TrimPrefix(de.Error(), "toml: ")
-		}
-		r.mistakes = append(r.mistakes, m)
-		return
+		r.mistakes = append(r.mistakes, r.syntaxMistake(err))
 	}
-	var p unstable.Parser
-	p.Reset(r.src.Text)
-	prefix, count := "", map[string]int{}
-	for p.NextExpression() {
-		e := p.Expression()
-		name, line := keyOf(&p, e)
-		switch e.Kind {
-		case unstable.Table:
-			prefix = name + "."
-			r.lines[name] = line
-		case unstable.ArrayTable:
-			count[name]++
-			name += "." + strconv.Itoa(count[name])
-			prefix = name + "."
-			r.lines[name] = line
-		case unstable.KeyValue:
-			r.lines[prefix+name] = line
-		}
-	}
-}
-
-func keyOf(p *unstable.Parser, e *unstable.Node) (name string, line int) {
-	var parts []string
-	for it := e.Key(); it.Next(); {
-		n := it.Node()
-		parts = append(parts, string(n.Data))
-		if line == 0 {
-			line = p.Shape(n.Raw).Start.Line
-		}
-	}
-	return strings.Join(parts, "."), line
 }
 
 // sections yields the name and the value of each section of a Config.
