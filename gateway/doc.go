@@ -13,8 +13,9 @@
 //     later; only what would have to wait too long is refused. A right password
 //     is never held back for the wrong ones of others.
 //   - A browser can log in with SASL PLAIN and a secret that Credentials knows,
-//     as nobody but itself. The secret is looked up once, passed to the server,
-//     and overwritten in the buffers that held it.
+//     as nobody but itself. The secret is looked up, passed to the server, and
+//     overwritten in the buffers that held it. What the gateway cannot overwrite is
+//     the string that Credentials is asked with, and what TLS keeps of its own.
 //   - A stream hangs on its credential, session and account from before the
 //     server hears of the login. CloseCredential, CloseSession and CloseAccount
 //     end it with a stream error, and the session at the server with it.

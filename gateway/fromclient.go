@@ -269,7 +269,8 @@ func (s *stream) lookup(p plain) (failure string) {
 	ctx, cancel := context.WithTimeout(s.ctx, lookupTimeout)
 	defer cancel()
 	before := s.g.streams.revocations.Load()
-	account, session, credential, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, string(p.secret))
+	secret := string(p.secret)
+	account, session, credential, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, secret)
 	if err != nil {
 		s.log().Warn("gateway: credentials cannot be looked up", "error", err)
 		return "temporary-auth-failure"
@@ -288,7 +289,7 @@ func (s *stream) lookup(p plain) (failure string) {
 	// What was revoked between the look and the binding has found no stream, and
 	// not every XMPP server asks about a password again.
 	if s.g.streams.revocations.Load() != before {
-		switch _, _, now, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, string(p.secret)); {
+		switch _, _, now, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, secret); {
 		case err != nil:
 			s.log().Warn("gateway: credentials cannot be looked up", "error", err)
 			return "temporary-auth-failure"

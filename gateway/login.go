@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"strings"
+	"bytes"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
 )
@@ -21,7 +21,7 @@ func (s *stream) login(e *framing.Element) {
 		r = s.auth(e)
 	case e.Is(nsSASL, "response") && s.asked && e.First() == nil:
 		s.asked = false
-		r = s.tryLogin(e.Text())
+		r = s.tryLogin(e)
 	case e.Is(nsSASL, "response"):
 		r.condition = "malformed-request"
 	case e.Is(nsSASL, "abort"):
@@ -42,23 +42,32 @@ type denial struct{ condition, wrong string }
 
 func (s *stream) auth(e *framing.Element) denial {
 	s.asked = false
-	switch text := e.Text(); {
+	switch {
 	case e.Attr("mechanism") != mechanism:
 		return denial{condition: "invalid-mechanism"}
 	case e.First() != nil:
 		return denial{condition: "malformed-request"}
-	case strings.TrimSpace(text) == "":
+	case isBlank(e):
 		s.asked = true
 		s.put([]byte("<challenge xmlns='" + nsSASL + "'/>"))
 		return denial{}
 	default:
-		return s.tryLogin(text)
+		return s.tryLogin(e)
 	}
 }
 
+// isBlank says that there is nothing but white space in an element.
+func isBlank(e *framing.Element) bool {
+	text := e.AppendText(nil)
+	defer clear(text)
+	return len(bytes.TrimSpace(text)) == 0
+}
+
 // tryLogin takes a login to the server if the gateway knows it.
-func (s *stream) tryLogin(text string) denial {
-	p, err := parsePlain([]byte(strings.TrimSpace(text)), s.g.cfg.Domain)
+func (s *stream) tryLogin(e *framing.Element) denial {
+	text := e.AppendText(nil)
+	p, err := parsePlain(bytes.TrimSpace(text), s.g.cfg.Domain)
+	clear(text)
 	defer p.forget()
 	if err != nil {
 		return denial{condition: err.Error()}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"slices"
 
 	"mellium.im/xmpp/jid"
 )
@@ -60,10 +61,12 @@ func (p plain) appendAuth(b []byte) []byte {
 	message = append(message, p.username...)
 	message = append(message, 0)
 	message = append(message, p.secret...)
-	b = append(b, "<auth xmlns='"+nsSASL+"' mechanism='PLAIN'>"...)
+	const start, end = "<auth xmlns='" + nsSASL + "' mechanism='PLAIN'>", "</auth>"
+	b = slices.Grow(b, len(start)+base64.StdEncoding.EncodedLen(len(message))+len(end)) // it must not move: nobody would clear the old one
+	b = append(b, start...)
 	b = base64.StdEncoding.AppendEncode(b, message)
 	clear(message)
-	return append(b, "</auth>"...)
+	return append(b, end...)
 }
 
 // forget overwrites the secret.

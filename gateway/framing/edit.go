@@ -87,12 +87,15 @@ func (e *Element) appendEndTag(dst []byte) []byte {
 }
 
 // Text returns the decoded character data directly in e, not that of its children.
-func (e *Element) Text() string {
+func (e *Element) Text() string { return string(e.AppendText(nil)) }
+
+// AppendText adds Text to dst, which grows once at most. No other copy of it is made, so that a secret can be overwritten.
+func (e *Element) AppendText(dst []byte) []byte {
 	if e.open == e.end {
-		return ""
+		return dst
 	}
-	rest := string(e.root.Raw[e.open:e.shut])
-	var out []byte
+	rest := window(e.root.Raw[e.open:e.shut])
+	out := slices.Grow(dst, len(rest)) // nothing is longer decoded than written
 	for depth := 0; rest != ""; {
 		n := strings.IndexByte(rest, '<')
 		if n < 0 {
@@ -121,13 +124,20 @@ func (e *Element) Text() string {
 		}
 		rest = rest[n:]
 	}
-	return string(out)
+	return out
 }
 
 // appendLines adds text in which nothing but line ends needs work.
 func appendLines(dst []byte, s string) []byte {
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	return append(dst, strings.ReplaceAll(s, "\r", "\n")...)
+	for i := range len(s) {
+		switch {
+		case s[i] != '\r':
+			dst = append(dst, s[i])
+		case i+1 == len(s) || s[i+1] != '\n': // else the line feed stands for both
+			dst = append(dst, '\n')
+		}
+	}
+	return dst
 }
 
 // tagLen returns the length of the well-formed tag that s begins with.
