@@ -43,7 +43,9 @@ See docs/ejabberd.md.
                  configuration instead; whoever runs this can then read all of it
   --ask          ask whether NAME@DOMAIN exists, print the answer, and end
   --check        read an ejabberd.yml, say what in it would not work and what was
-                 looked at, and end; files that it includes are not read`,
+                 looked at, and end; files that it includes are not read. Whether
+                 the program and the secret that it names are there is looked at
+                 too: run it on the machine where ejabberd runs`,
 		run: runExtauth,
 	}
 }
@@ -55,18 +57,21 @@ type extauthFlags struct {
 	ask, check              string
 }
 
+// define gives fs the flags, with their defaults.
+func (f *extauthFlags) define(fs *flag.FlagSet) {
+	fs.StringVar(&f.url, "url", defaultExtauthURL, "")
+	fs.StringVar(&f.secretFile, "secret-file", defaultExtauthSecret, "")
+	fs.StringVar(&f.config, "config", "", "")
+	fs.StringVar(&f.check, "check", "", "")
+	fs.StringVar(&f.ask, "ask", "", "")
+	fs.StringVar(&f.ca, "ca", "", "")
+	fs.StringVar(&f.cert, "cert", "", "")
+	fs.StringVar(&f.key, "key", "", "")
+}
+
 func runExtauth(c *call) int {
 	var f extauthFlags
-	words, ok := c.parse("extauth", c.args, func(fs *flag.FlagSet) {
-		fs.StringVar(&f.url, "url", defaultExtauthURL, "")
-		fs.StringVar(&f.secretFile, "secret-file", defaultExtauthSecret, "")
-		fs.StringVar(&f.config, "config", "", "")
-		fs.StringVar(&f.check, "check", "", "")
-		fs.StringVar(&f.ask, "ask", "", "")
-		fs.StringVar(&f.ca, "ca", "", "")
-		fs.StringVar(&f.cert, "cert", "", "")
-		fs.StringVar(&f.key, "key", "", "")
-	})
+	words, ok := c.parse("extauth", c.args, f.define)
 	switch {
 	case !ok:
 		return exitUsage
@@ -215,29 +220,4 @@ func readSecretFile(path string) (string, error) {
 		return "", fmt.Errorf("extauth: %s must hold the shared secret on one line", path)
 	}
 	return secret, nil
-}
-
-// checkEjabberd says what is wrong with an ejabberd.yml.
-func (c *call) checkEjabberd(path string) int {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return c.failed(err)
-	}
-	found, looked, err := extauth.Check(text)
-	if err != nil {
-		return c.failed(err)
-	}
-	for _, sentence := range found {
-		fmt.Fprintln(c.stdout, "-", sentence)
-	}
-	fmt.Fprintf(c.stdout, "Looked at in %s:\n", path)
-	for _, what := range looked {
-		fmt.Fprintln(c.stdout, " ", what)
-	}
-	if len(found) > 0 {
-		return exitFailed
-	}
-	fmt.Fprintln(c.stdout, "Nothing there stands against Trunkline. Not looked at: TLS, certificates, the other modules, and whether\n"+
-		"Trunkline answers; that is told by: trunkline extauth --ask NAME@DOMAIN")
-	return exitOK
 }
