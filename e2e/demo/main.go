@@ -7,6 +7,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -26,7 +27,7 @@ func main() {
 func run() error {
 	var o stack.Options
 	clean := flag.Bool("clean", false, "forget the chats of earlier starts")
-	flag.StringVar(&o.Dir, "dir", filepath.Join(os.TempDir(), fmt.Sprintf("trunkline-demo-%d", os.Getuid())), "folder that keeps the demo")
+	folder := flag.String("dir", "", "folder that keeps the demo; without it one that all checkouts of this user share")
 	flag.StringVar(&o.Binary, "trunkline", "bin/trunkline", "the trunkline binary")
 	flag.StringVar(&o.Module, "module", "contrib/prosody", "folder of the Prosody module")
 	flag.StringVar(&o.Mastodon, "mastodon", "", "a real server with Mastodon's API, instead of the stand-in")
@@ -38,6 +39,9 @@ func run() error {
 		return err
 	}
 	// Other servers have other people with other ids: their data stay apart.
+	if o.Dir = *folder; o.Dir == "" {
+		o.Dir = filepath.Join(os.TempDir(), fmt.Sprintf("trunkline-demo-%d", os.Getuid()))
+	}
 	o.Dir = filepath.Join(o.Dir, o.Mode)
 	if o.Mastodon != "" {
 		name := strings.NewReplacer("://", "-", "/", "-", ":", "-").Replace(strings.TrimSuffix(o.Mastodon, "/"))
@@ -55,21 +59,49 @@ func run() error {
 		return err
 	}
 	defer s.Close()
-	greet(o, s)
-	<-ctx.Done()
+	greet(os.Stdout, o, s.Page, *folder)
+	stay(ctx, os.Stdout, parts(o, s)...)
 	fmt.Println("\nEnding the demo; the chats stay in", o.Dir)
 	return nil
 }
 
-func greet(o stack.Options, s *stack.Stack) {
-	fmt.Printf("\n  Open    %s\n", s.Page)
+// greet says what to do now. folder is what -dir was given, "" if it was not.
+func greet(w io.Writer, o stack.Options, page, folder string) {
+	fmt.Fprintf(w, "\n  Open    %s\n", page)
 	if o.Mastodon == "" {
-		fmt.Print("  People  alice, bob and carol; the password of each is “password”\n")
-		fmt.Print("          Log in on that page; the chat button is in its corner then.\n")
-		fmt.Print("          A second browser, or a private window, can be somebody else.\n")
+		fmt.Fprint(w, "  People  alice, bob and carol; the password of each is “password”\n")
+		fmt.Fprint(w, "          Log in on that page; the chat button is in its corner then.\n")
+		fmt.Fprint(w, "          A second browser, or a private window, can be somebody else.\n")
 	} else {
-		fmt.Printf("  Log in  with your account on %s\n", o.Mastodon)
+		fmt.Fprintf(w, "  Log in  with your account on %s\n", o.Mastodon)
 	}
-	fmt.Printf("  Logs    %s\n", o.Dir)
-	fmt.Print("\n  Ctrl-C ends everything. `make demo CLEAN=1` starts afresh.\n\n")
+	fmt.Fprintf(w, "  Logs    %s\n", o.Dir)
+	if folder == "" {
+		fmt.Fprint(w, "          The chats are kept there too, for demos from every checkout of yours;\n")
+		fmt.Fprint(w, "          DIR=/path takes a folder of its own.\n")
+	}
+	fmt.Fprintf(w, "\n  Ctrl-C ends everything. `%s` starts afresh.\n\n", afresh(o.Mastodon, folder))
+}
+
+// afresh is the command that starts this demo without its chats.
+func afresh(mastodon, folder string) string {
+	words := "make demo CLEAN=1"
+	if mastodon != "" {
+		words += " MASTODON=" + quoted(mastodon)
+	}
+	if folder != "" {
+		words += " DIR=" + quoted(folder)
+	}
+	return words
+}
+
+// quoted is a word as a shell takes it.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:@", r)
+	}
+	if strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
 }

@@ -98,6 +98,17 @@ func (t *Trunkline) await(ctx context.Context) error {
 	}
 }
 
+// Exited is closed when the process that runs now has ended, for whatever reason.
+// It is nil when none is running.
+func (t *Trunkline) Exited() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cmd == nil {
+		return nil
+	}
+	return t.done
+}
+
 // Kill ends the process as a crash does.
 func (t *Trunkline) Kill() { t.lockedEnd(syscall.SIGKILL) }
 
