@@ -60,6 +60,7 @@ func New(cfg Config) (*Gateway, error) {
 		node: hex.EncodeToString(node), cfg: cfg, limits: cfg.Limits, log: cfg.Log, metrics: m,
 		streams: newRegistry(cfg.Limits), asleep: newHibernation(cfg.Now, cfg.Log, cfg.Limits.PerAccount),
 	}
+	g.guesses.apart = cfg.Upstream.ProxyProtocol
 	return g, m.watch(cfg.Metrics, g)
 }
 

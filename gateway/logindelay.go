@@ -23,6 +23,8 @@ const (
 type guesses struct {
 	now     func() int64 // nanoseconds
 	longest time.Duration
+	// apart: the server knows the browsers' addresses, and a ban is for one of them.
+	apart bool
 
 	pairs, names, addresses *table[failures]
 	refusals                *table[failures] // by account

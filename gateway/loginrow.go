@@ -137,8 +137,10 @@ func (g *guesses) ask(account string) (wait time.Duration, ok bool) {
 	if g.asking.of[account] >= freeRefusals {
 		return 0, false
 	}
-	if wait, crowded := g.row.ask(g.now(), g.asking.all, refused); wait > 0 || crowded {
-		return wait, false
+	if !g.apart {
+		if wait, crowded := g.row.ask(g.now(), g.asking.all, refused); wait > 0 || crowded {
+			return wait, false
+		}
 	}
 	g.asking.add(account, 1)
 	return 0, true
