@@ -62,7 +62,7 @@ func (r *reader) checkEjabberd(c *Config) {
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		r.mistake("ejabberd.api_url", "is not encrypted", "use https://; http:// is for this machine's own addresses only")
 	case !strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/api"):
-		r.warn("ejabberd.api_url", "does not end in /api, where ejabberd.yml of docs/ejabberd.md has mod_http_api",
+		r.warn("ejabberd.api_url", "does not end in /api, where ejabberd.yml of docs/ejabberd.md has mod_http_api; unless yours has it elsewhere, no session is ended when its password is revoked",
 			"compare it with request_handlers in ejabberd.yml; usually it is http://127.0.0.1:5280/api")
 	}
 	switch user, domain, ok := strings.Cut(e.APIUser, "@"); {
