@@ -4,7 +4,8 @@ import { describe, it } from "node:test";
 import { Contacts } from "../src/contacts.ts";
 import { type Contact, initialState, type State } from "../src/state.ts";
 import { Store } from "../src/storage.ts";
-import { FakeEnv } from "./fakes/env.ts";
+import { FakeEnv, json } from "./fakes/env.ts";
+import { BOB, FakePanel } from "./fakes/panel.ts";
 
 describe("pictures from an import", () => {
   it("are kept up to a number and a length, the last ones", () => {
@@ -36,5 +37,15 @@ describe("pictures from an import", () => {
     contacts.refreshAvatars({ "bob@x": "https://p/bob.png", "carol@x": "https://p/new.png", "stranger@x": "https://p/s.png" });
     assert.deepEqual([...state.contacts.values()].map((c) => c.avatar), ["https://p/bob.png", "https://p/new.png", ""]);
     assert.deepEqual(contacts.avatars(), { "bob@x": "https://p/bob.png", "carol@x": "https://p/new.png" });
+  });
+
+  it("come with the people one follows, where the panel shows them", async () => {
+    const p = await new FakePanel().start();
+    assert.equal(p.state.contacts.get(BOB)?.avatar, "");
+    const bob = { id: "1", acct: "bob", display_name: "Bob", avatar: "https://m.example/1.png", url: "", jid: BOB, reach: "local" };
+    p.env.routes.set("GET /api/v1/follows", () => json({ people: [bob], next: null }));
+    p.app.actions.go("people");
+    await p.env.advance(10);
+    assert.equal(p.state.contacts.get(BOB)?.avatar, "https://m.example/1.png");
   });
 });

@@ -359,14 +359,6 @@ describe("people", () => {
     await p.env.advance(10);
     assert.deepEqual([p.state.people.progress?.finished, stream?.open], [true, false]);
   });
-  it("gives contacts their pictures in a browser that imported nobody", async () => {
-    const p = await new FakePanel().start();
-    assert.equal(p.state.contacts.get(BOB)?.avatar, "");
-    p.env.routes.set("GET /api/v1/follows", () => json({ people: [{ ...person(1), jid: BOB }, person(2)], next: null }));
-    p.app.actions.go("people");
-    await p.env.advance(10);
-    assert.equal(p.state.contacts.get(BOB)?.avatar, "https://m.example/1.png");
-  });
   it("shows the result of an import that ended while nobody looked, once", async () => {
     const p = await new FakePanel().start();
     p.env.routes.set("GET /api/v1/follows", () => json({ people: [person(1)], next: null }));
