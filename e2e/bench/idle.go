@@ -29,7 +29,7 @@ func (r *rig) crowd(ctx context.Context, o options, way string, last bool, to re
 	}
 	defer l.Close()
 	// Whatever only the first streams need is there before.
-	first, err := l.Login(ctx, r.ways[way], r.talkers(way, 10), 0)
+	first, err := r.login(ctx, l, way, r.talkers(way, 10))
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (r *rig) crowd(ctx context.Context, o options, way string, last bool, to re
 	}
 	m := r.meter(way)
 	server, front := rss(m.server), rss(m.front)
-	idle, err := l.Login(ctx, r.ways[way], r.people.idle[:o.idle], 0)
+	idle, err := r.login(ctx, l, way, r.people.idle[:o.idle])
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (r *rig) crowd(ctx context.Context, o options, way string, last bool, to re
 
 // beside measures round trips with the idle streams there and with them gone.
 func (r *rig) beside(ctx context.Context, o options, l *load.Loop, way string, idle []*load.Stream, to results) error {
-	talkers, err := l.Login(ctx, r.ways[way], r.talkers(way, o.pairs), 0)
+	talkers, err := r.login(ctx, l, way, r.talkers(way, o.pairs))
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,21 @@ func (r *rig) beside(ctx context.Context, o options, l *load.Loop, way string, i
 	return l.End(ctx, talkers.Streams)
 }
 
+// login logs people in whose logins are not measured. None that goes through
+// trunkline may hang.
+func (r *rig) login(ctx context.Context, l *load.Loop, way string, who []load.Account) (*load.Logins, error) {
+	got, err := l.Login(ctx, r.ways[way], who, 0)
+	switch {
+	case err != nil:
+		return nil, err
+	case got.Hung > 0 && isOurs(way):
+		return nil, fmt.Errorf("%d of %d logins had no answer", got.Hung, len(who))
+	case got.Hung > 0:
+		progress("%s, %s: %d of %d logins had no answer and were begun again\n", r.name, way, got.Hung, len(who))
+	}
+	return got, nil
+}
+
 // logins measures people who log in at a steady rate, whether or not the
 // earlier ones are through. They are hidden, where there is a choice: that is how
 // everybody begins, and what takes most.
@@ -101,7 +116,7 @@ func (r *rig) logins(ctx context.Context, o options, way string, last bool, to r
 	defer l.Close()
 	count := min(int(loginRate*(o.length()+o.warm)/time.Second), len(r.people.idle))
 	// What only the first streams need is there before, the kernel's tables too.
-	first, err := l.Login(ctx, r.ways[way], r.people.idle[:count], 0)
+	first, err := r.login(ctx, l, way, r.people.idle[:count])
 	if err != nil {
 		return err
 	}

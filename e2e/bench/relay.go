@@ -143,7 +143,7 @@ func (r *rig) talk(ctx context.Context, o options, way string, last bool, to res
 		return err
 	}
 	defer l.Close()
-	logins, err := l.Login(ctx, r.ways[way], r.talkers(way, o.pairs), 0)
+	logins, err := r.login(ctx, l, way, r.talkers(way, o.pairs))
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -140,31 +141,57 @@ type Logins struct {
 	Streams []*Stream
 	Took    []time.Duration // of each, from the moment when it was due until it was bound
 	Failed  []error         // those that did not come through, if the rate was given
+	Hung    int             // had no answer and were begun again, if it was not
 }
+
+// A login that has no answer for so long is given up, and so are all after some.
+const (
+	hungAfter = 10 * time.Second
+	mostHung  = 5
+)
+
+var errHung = errors.New("load: a login has no answer")
 
 // Login logs the accounts in, each on a stream of its own. With a rate, that
 // many begin in a second whether or not the earlier ones are through, and one
 // that fails is noted, for a server may be too slow for the rate; without one,
-// 50 are under way at a time, and all must come through.
+// 50 are under way at a time, and all must come through. ejabberd's own WebSocket
+// leaves one in some thousands without an answer: such are begun again.
 func (l *Loop) Login(ctx context.Context, w Way, accounts []Account, rate float64) (*Logins, error) {
 	const atATime = 50
 	r := &Logins{Took: make([]time.Duration, 0, len(accounts))}
 	began := time.Now()
-	begin := func(due time.Time) {
-		a := accounts[len(r.Streams)]
+	connect := func(a Account, due time.Time) *Stream {
 		s, err := l.connect(w, a, due, func(s *Stream) {
 			r.Took = append(r.Took, time.Since(s.began))
 		})
 		if err != nil {
 			l.fail(err)
-			return
-		}
-		if rate > 0 {
+		} else if rate > 0 {
 			s.lost = func(err error) { r.Failed = append(r.Failed, err) }
 		}
-		r.Streams = append(r.Streams, s)
+		return s
+	}
+	begin := func(due time.Time) {
+		if s := connect(accounts[len(r.Streams)], due); s != nil {
+			r.Streams = append(r.Streams, s)
+		}
 	}
 	tick := func(now time.Time) time.Time {
+		for i, s := range r.Streams {
+			if s.step >= stepReady || now.Sub(s.began) < l.hungAfter {
+				continue
+			}
+			s.cut()
+			switch r.Hung++; {
+			case rate > 0:
+				r.Failed = append(r.Failed, errHung)
+			case r.Hung > mostHung:
+				l.fail(errHung)
+			default:
+				r.Streams[i] = connect(s.account, now)
+			}
+		}
 		for rate > 0 && l.err == nil && len(r.Streams) < len(accounts) {
 			due := began.Add(time.Duration(float64(len(r.Streams)) / rate * float64(time.Second)))
 			if due.After(now) {
@@ -172,7 +199,7 @@ func (l *Loop) Login(ctx context.Context, w Way, accounts []Account, rate float6
 			}
 			begin(due)
 		}
-		return time.Time{}
+		return now.Add(l.hungAfter / 10)
 	}
 	done := func() bool {
 		for rate == 0 && l.err == nil && len(r.Streams) < len(accounts) && len(r.Streams)-len(r.Took) < atATime {

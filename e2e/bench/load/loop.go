@@ -19,6 +19,7 @@ type Loop struct {
 	events       []syscall.EpollEvent
 	buf          []byte
 	err          error
+	hungAfter    time.Duration
 
 	tick func(now time.Time) (next time.Time) // called when the timer is due, and at the start of a run
 	next time.Time                            // when it is
@@ -28,7 +29,7 @@ type Loop struct {
 // New makes a loop without streams. Close it.
 func New() (*Loop, error) {
 	l := &Loop{
-		epoll: -1, timer: -1,
+		epoll: -1, timer: -1, hungAfter: hungAfter,
 		streams: map[int32]*Stream{}, events: make([]syscall.EpollEvent, 256), buf: make([]byte, 128<<10),
 	}
 	var err error

@@ -172,3 +172,70 @@ func between(client io.Writer, server io.Reader, meddle func(earlier, item []byt
 		}
 	}
 }
+
+// TestLoginsThatHang: a server that leaves connections without an answer.
+func TestLoginsThatHang(t *testing.T) {
+	users, accounts := accountsOf(3)
+	server := integration.StartProsody(t, integration.ProsodyConfig{Users: users})
+	for name, tc := range map[string]struct {
+		mute, hung int // of the first connections
+		rate       float64
+		err        error
+	}{
+		"some, and they are begun again": {mute: 2, hung: 2},
+		"too many":                       {mute: 100, hung: mostHung + 1, err: errHung},
+		"at a rate, where it counts":     {mute: 2, hung: 2, rate: 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			way := Way{Domain: server.Domain(), Addr: muteBefore(t, server.Addr(), tc.mute)}
+			l := newLoop(t)
+			l.hungAfter = 2 * time.Second
+			logins, err := l.Login(t.Context(), way, accounts, tc.rate)
+			require.ErrorIs(t, err, tc.err)
+			if err != nil {
+				return
+			}
+			assert.GreaterOrEqual(t, logins.Hung, tc.hung, "a busy server may let more wait")
+			assert.Len(t, logins.Streams, len(accounts)-len(logins.Failed))
+			if tc.rate > 0 {
+				assert.Len(t, logins.Failed, logins.Hung)
+			} else {
+				for i, s := range logins.Streams {
+					assert.Equal(t, accounts[i].Name, s.account.Name, "each in its place")
+				}
+			}
+			require.NoError(t, l.End(t.Context(), logins.Streams))
+		})
+	}
+}
+
+// muteBefore is a relay that takes so many connections and says nothing on them.
+func muteBefore(t *testing.T, addr string, mute int) netip.AddrPort {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 0; ; i++ {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer conn.Close()
+				if i < mute {
+					_, _ = io.Copy(io.Discard, conn)
+					return
+				}
+				server, err := net.Dial("tcp", addr)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				wg.Go(func() { _, _ = io.Copy(server, conn); _ = server.(*net.TCPConn).CloseWrite() })
+				_, _ = io.Copy(conn, server)
+			})
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	return netip.MustParseAddrPort(l.Addr().String())
+}
