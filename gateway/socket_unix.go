@@ -15,14 +15,14 @@ type descriptor uintptr
 
 // Read is io.Reader's. It returns errAgain where another would wait.
 func (d descriptor) Read(p []byte) (int, error) {
-	n, err := d.call(syscall.Read, p)
+	n, err := d.call(sysRead, p)
 	if n == 0 && err == nil {
 		return 0, io.EOF
 	}
 	return n, err
 }
 
-func (d descriptor) write(p []byte) (int, error) { return d.call(syscall.Write, p) }
+func (d descriptor) write(p []byte) (int, error) { return d.call(sysWrite, p) }
 
 // call makes a system call that a signal may interrupt.
 func (d descriptor) call(f func(fd int, p []byte) (int, error), p []byte) (int, error) {

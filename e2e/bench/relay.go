@@ -120,7 +120,12 @@ func (o options) parts(way string, run int) []string {
 	return parts
 }
 
+// part is one measurement. Everything starts anew for it: what earlier ones have
+// left in the servers, Prosody above all, would be in the figures.
 func (r *rig) part(ctx context.Context, o options, part, way string, last bool, to results) error {
+	if err := r.restart(ctx); err != nil {
+		return err
+	}
 	switch part {
 	case partLogin:
 		return r.logins(ctx, o, way, last, to)
