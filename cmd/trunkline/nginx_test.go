@@ -39,10 +39,9 @@ func nginxBlock(t *testing.T, document string) string {
 func documented(t *testing.T, port int, www, trunkline, mastodon string) string {
 	t.Helper()
 	install := nginxBlock(t, "../../docs/install.md")
-	launcher, rest, found := strings.Cut(install, "# in location @mastodon")
+	launcher, rest, found := strings.Cut(install, "location @mastodon {\n")
 	require.True(t, found)
-	_, rest, _ = strings.Cut(rest, "\n")
-	inMastodon, chat, found := strings.Cut(rest, "# the chat origin\n")
+	inMastodon, chat, found := strings.Cut(rest, "}\n\n# the chat origin\n")
 	require.True(t, found)
 	end := strings.LastIndex(chat, "}")
 	chat = chat[:end] + nginxBlock(t, "../../docs/converse.md") + chat[end:]
