@@ -169,6 +169,7 @@ test("removing asks first, says what it means, and the focus goes on to the next
   await expect(remove).toBeFocused();
   expect(await requests(page)).toEqual(["GET /api/v1/devices"]);
   await page.keyboard.press("Enter");
+  await expect(sure.getByRole("button", { name: "Keep" })).toBeFocused();
   await page.keyboard.press("Shift+Tab");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("listitem").filter({ hasText: "Linphone" })).toHaveCount(0);
