@@ -83,6 +83,13 @@ func startCaddy(t *testing.T, trunkline, mastodon, streaming string) string {
 	path := filepath.Join(t.TempDir(), "Caddyfile")
 	require.NoError(t, os.WriteFile(path, []byte(config), 0o600))
 	cmd := caddy(t, "run", "--adapter", "caddyfile", "--config", path)
+	runProxy(t, cmd, addr)
+	return addr
+}
+
+// runProxy starts a reverse proxy, waits until it listens, and ends it with the test.
+func runProxy(t *testing.T, cmd *exec.Cmd, addr string) {
+	t.Helper()
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	require.NoError(t, cmd.Start())
@@ -100,7 +107,6 @@ func startCaddy(t *testing.T, trunkline, mastodon, streaming string) string {
 		}
 		return err == nil
 	})
-	return addr
 }
 
 // await waits until something is so.

@@ -11,7 +11,7 @@ import (
 )
 
 func TestThereIsRoomForFiles(t *testing.T) {
-	require.NoError(t, makeRoomForFiles())
+	startServing(t, writeConfig(t, jsonLog), nil)
 	var limit syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
 	status, err := os.ReadFile("/proc/self/status")
