@@ -32,6 +32,7 @@ type upstream struct {
 	now     func() time.Time
 	rand    io.Reader
 	log     *slog.Logger
+	names   *net.Resolver
 	metrics dialMetrics
 	slots   chan struct{} // a token for each connection that is being made
 	health  health
@@ -48,7 +49,7 @@ func newUpstream(cfg Config) (*upstream, error) {
 	}
 	return &upstream{
 		cfg: cfg.Upstream, domain: cfg.Domain, host: host, limits: cfg.Limits, now: cfg.Now, rand: cfg.Rand,
-		log: cfg.Log, metrics: m, slots: make(chan struct{}, cfg.Limits.Dials), health: health{wake: make(chan struct{}, 1)},
+		log: cfg.Log, names: net.DefaultResolver, metrics: m, slots: make(chan struct{}, cfg.Limits.Dials), health: health{wake: make(chan struct{}, 1)},
 	}, nil
 }
 
@@ -214,7 +215,7 @@ func (u *upstream) isPlain() bool { return u.cfg.TLS == TLSPlain || u.cfg.TLS ==
 func (u *upstream) addresses(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	addr, err := netip.ParseAddr(strings.TrimSuffix(host, "."))
 	if err != nil {
-		return net.DefaultResolver.LookupNetIP(ctx, network, host)
+		return u.names.LookupNetIP(ctx, network, host)
 	}
 	if addr.Unmap().Is4() == (network == "ip4") {
 		return []netip.Addr{addr.Unmap()}, nil

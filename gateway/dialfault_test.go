@@ -84,11 +84,12 @@ func TestNamesAndCertificatesOfARealServer(t *testing.T) {
 	require.NoError(t, err)
 	var ahead atomic.Int64 // of the clock by which certificates are judged
 	z := &zone{srv: map[string][]dnsmessage.SRVResource{directName: {at(0, 0, portOf(t, e.TLSAddr()))}}}
-	nameServer(t, z)
+	names := nameServer(t, z)
 	configured := func(up Upstream) *Gateway {
 		up.RootCAs = roots
 		g, err := New(Config{Domain: "social.example", Upstream: up, Credentials: nobody{}, Consents: nobody{}})
 		require.NoError(t, err)
+		g.upstream.names = names
 		g.upstream.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup

@@ -79,7 +79,7 @@ type service struct {
 }
 
 func (u *upstream) service(ctx context.Context, name string) service {
-	_, list, err := net.DefaultResolver.LookupSRV(ctx, name, "tcp", rooted(u.host))
+	_, list, err := u.names.LookupSRV(ctx, name, "tcp", rooted(u.host))
 	s := service{refused: len(list) == 1 && isRoot(list[0].Target)}
 	for _, r := range list { // there may be some beside an error: not all of them were names
 		if !isRoot(r.Target) {

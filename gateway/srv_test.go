@@ -40,8 +40,9 @@ func notOffered() []dnsmessage.SRVResource {
 	return []dnsmessage.SRVResource{{Target: dnsmessage.MustNewName(".")}}
 }
 
-// nameServer answers from a zone for as long as the test runs.
-func nameServer(t *testing.T, z *zone) {
+// nameServer answers from a zone for as long as the test runs, and returns what
+// asks it.
+func nameServer(t *testing.T, z *zone) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -66,12 +67,11 @@ func nameServer(t *testing.T, z *zone) {
 			}
 		}
 	})
-	old := net.DefaultResolver
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	t.Cleanup(func() { _ = conn.Close(); wg.Wait() })
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "udp", conn.LocalAddr().String())
 	}}
-	t.Cleanup(func() { net.DefaultResolver = old; _ = conn.Close(); wg.Wait() })
 }
 
 func (z *zone) answer(m *dnsmessage.Message) {
@@ -163,12 +163,13 @@ func TestServiceRecords(t *testing.T) {
 		"all of them fail: the preferred first": {srv: records{startName: {at(3, 0, nothing(t))}, directName: {at(1, 0, directServer(t, hosting))}}, want: "server: tls, xmpp.hosting.example:"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			nameServer(t, &zone{srv: c.srv})
 			up := Upstream{TLS: c.tls, RootCAs: pool}
 			if c.pool {
 				up.RootCAs = hostingPool
 			}
-			conn, err := newTestGateway(t, up).upstream.connect(t.Context(), netip.AddrPort{})
+			u := newTestGateway(t, up).upstream
+			u.names = nameServer(t, &zone{srv: c.srv})
+			conn, err := u.connect(t.Context(), netip.AddrPort{})
 			if c.want != "" {
 				require.ErrorContains(t, err, c.want)
 				return
@@ -192,8 +193,8 @@ func TestDomainWithoutRecords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			z := &zone{}
-			nameServer(t, z)
 			u := newTestGateway(t, Upstream{TLS: c.tls}).upstream
+			u.names = nameServer(t, z)
 			list, err := u.targets(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, targetList{targets: []target{c.want}}, list)
@@ -227,8 +228,9 @@ func TestHostsAreNotSoughtUnderOtherDomains(t *testing.T) {
 		"a configured address": {gone, Upstream{Address: "xmpp:5222"}, "xmpp", "xmpp:5222"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			nameServer(t, &zone{srv: c.srv})
-			_, err := newTestGateway(t, c.up).upstream.connect(t.Context(), netip.AddrPort{})
+			u := newTestGateway(t, c.up).upstream
+			u.names = nameServer(t, &zone{srv: c.srv})
+			_, err := u.connect(t.Context(), netip.AddrPort{})
 			lookup, f := (*net.DNSError)(nil), (*fault)(nil)
 			require.ErrorAs(t, err, &lookup)
 			require.Equal(t, c.asked, lookup.Name)
@@ -241,9 +243,9 @@ func TestHostsAreNotSoughtUnderOtherDomains(t *testing.T) {
 
 func TestDomainInItsOwnScriptIsAskedForAsDNSSpellsIt(t *testing.T) {
 	cert, pool := certificate(t, "xn--bcher-kva.example")
-	nameServer(t, &zone{srv: map[string][]dnsmessage.SRVResource{"_xmpps-client._tcp.xn--bcher-kva.example.": {at(0, 0, directServer(t, cert))}}})
 	g, err := New(Config{Domain: "bücher.example", Upstream: Upstream{RootCAs: pool}, Credentials: nobody{}, Consents: nobody{}})
 	require.NoError(t, err)
+	g.upstream.names = nameServer(t, &zone{srv: map[string][]dnsmessage.SRVResource{"_xmpps-client._tcp.xn--bcher-kva.example.": {at(0, 0, directServer(t, cert))}}})
 	conn, err := g.upstream.connect(t.Context(), netip.AddrPort{})
 	require.NoError(t, err)
 	readSafe(t, conn)
@@ -277,13 +279,14 @@ func TestServerOnIPv6Alone(t *testing.T) {
 		"IPv4 where IPv6 is no": {Address: "both.example:" + strconv.Itoa(int(directServer(t, cert))), TLS: TLSDirect},
 	} {
 		t.Run(name, func(t *testing.T) {
+			up.RootCAs = pool
 			both := dnsmessage.SRVResource{Port: six, Target: dnsmessage.MustNewName("both.example.")}
-			nameServer(t, &zone{
+			u := newTestGateway(t, up).upstream
+			u.names = nameServer(t, &zone{
 				srv:   map[string][]dnsmessage.SRVResource{directName: {both}},
 				hosts: map[string][]string{"both.example.": {"127.0.0.1", "::1"}},
 			})
-			up.RootCAs = pool
-			conn, err := newTestGateway(t, up).upstream.connect(t.Context(), netip.AddrPort{})
+			conn, err := u.connect(t.Context(), netip.AddrPort{})
 			require.NoError(t, err)
 			readSafe(t, conn)
 		})
@@ -293,7 +296,7 @@ func TestServerOnIPv6Alone(t *testing.T) {
 func TestPlainIsForThisMachineWhateverDNSSays(t *testing.T) {
 	u := newTestGateway(t, Upstream{Address: "127.0.0.1:5222", TLS: TLSPlain}).upstream
 	u.cfg.Address = "elsewhere.example:5222"
-	nameServer(t, &zone{hosts: map[string][]string{"elsewhere.example.": {"192.0.2.1"}}})
+	u.names = nameServer(t, &zone{hosts: map[string][]string{"elsewhere.example.": {"192.0.2.1"}}})
 	_, err := u.connect(t.Context(), netip.AddrPort{})
 	require.ErrorIs(t, err, errNotLoopback)
 }
@@ -332,8 +335,8 @@ func TestOrderOfRecords(t *testing.T) {
 func TestSilentAddressLeavesTimeForTheNext(t *testing.T) {
 	cert, pool := certificate(t, "social.example")
 	mute := portOf(t, serveOne(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }))
-	nameServer(t, &zone{srv: map[string][]dnsmessage.SRVResource{directName: {at(1, 0, mute), at(2, 0, directServer(t, cert))}}})
 	u := newTestGateway(t, Upstream{RootCAs: pool}).upstream
+	u.names = nameServer(t, &zone{srv: map[string][]dnsmessage.SRVResource{directName: {at(1, 0, mute), at(2, 0, directServer(t, cert))}}})
 	u.limits.Dial, u.limits.Secure = time.Minute, 50*time.Millisecond
 	conn, err := u.connect(t.Context(), netip.AddrPort{})
 	require.NoError(t, err)
