@@ -10,7 +10,7 @@ import (
 // goroutine that lives for as long as there is something to save, and again
 // and again while the stream lives.
 type keeping struct {
-	one   sync.Mutex   // held while the state is saved
+	one   sync.Mutex   // held while the state is saved or deleted
 	state atomic.Int32 // clean, saving or stale
 	last  atomic.Int64 // when it was last renewed, in Unix nanoseconds
 }

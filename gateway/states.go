@@ -50,15 +50,20 @@ func (s *stream) save(always bool) {
 	id, ok := s.sm.previd, s.g.cfg.Resumptions != nil
 	life := s.sm.max + 3*s.g.limits.RefreshState
 	s.mu.Unlock()
-	if id != "" && ok && !s.isOver() {
+	if id != "" && ok {
 		s.store(life, always, time.Time{})
 	}
 }
 
-// store saves the state, one at a time. cutAt is zero for a live stream.
+// store saves the state, one at a time. cutAt is zero for a live stream, whose
+// state is not touched any more once the stream is over: it is settle's then, or
+// that of another process.
 func (s *stream) store(life time.Duration, always bool, cutAt time.Time) {
 	s.keeping.one.Lock()
 	defer s.keeping.one.Unlock()
+	if cutAt.IsZero() && s.isOver() {
+		return
+	}
 	s.mu.Lock()
 	state := saved{
 		Max: int(s.sm.max / time.Second), Username: s.username, Session: s.who.session, Credential: s.who.credential,
@@ -120,10 +125,13 @@ func (s *stream) settle(e ending) {
 	})
 }
 
+// forgetState deletes the state after a save that is under way.
 func (s *stream) forgetState(previd string) {
 	if s.g.cfg.Resumptions == nil {
 		return
 	}
+	s.keeping.one.Lock()
+	defer s.keeping.one.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), lookupTimeout)
 	defer cancel()
 	if err := s.g.cfg.Resumptions.DeleteResumption(ctx, resumptionKey(s.g.cfg.Domain, previd)); err != nil {
