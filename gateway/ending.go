@@ -95,6 +95,8 @@ var (
 		code: websocket.StatusPolicyViolation, text: "Too many logins failed."}
 	endAccountFull = ending{reason: "account_full", condition: framing.ResourceConstraint,
 		code: websocket.StatusTryAgainLater, text: "This account has too many open streams."}
+	endServerSlow = ending{reason: "server_slow", condition: framing.RemoteConnectionFailed,
+		code: websocket.StatusBadGateway, text: "The chat server did not answer in time."}
 	endArm = ending{reason: "hiding_failed", condition: framing.InternalServerError,
 		code: websocket.StatusInternalError, text: "Presence could not be hidden in time."}
 	endRevoked = ending{reason: "revoked", condition: framing.NotAuthorized,

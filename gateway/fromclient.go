@@ -243,7 +243,7 @@ func (s *stream) carry(e *framing.Element, v policy.Verdict) {
 		s.toServer(v.Frame)
 		if s.policy.JID() == "" { // what comes after the bind waits for its result
 			s.clock.begin(stepBind)
-			s.hold()
+			s.hold(&endServerSlow)
 		}
 	case policy.End:
 		s.finish(endPolicy(v))

@@ -145,8 +145,8 @@ func (s *stream) carryServer(e *framing.Element) policy.Verdict {
 		s.stopClock(e)
 	}
 	switch {
-	case len(v.Inject) > 0 && s.held == nil:
-		s.hold()
+	case len(v.Inject) > 0: // hiding follows the bind
+		s.hold(&endArm)
 	case !s.policy.Waiting() && !s.resuming():
 		s.release()
 	}

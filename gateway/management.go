@@ -76,7 +76,7 @@ func (s *stream) tryResume(e *framing.Element, previd string) []byte {
 	s.fresh, s.policy = s.policy, p
 	s.sm.pending, s.sm.max = previd, time.Duration(state.Max)*time.Second
 	s.sm.count(e)
-	s.hold()
+	s.hold(&endServerSlow)
 	s.toServer(framing.ToServer(e))
 	return nil
 }

@@ -92,6 +92,7 @@ type stream struct {
 	loginBy  *time.Timer // nil after the login
 	grace    *time.Timer // for going hidden
 	patience *time.Timer // for what held waits for
+	late     *ending     // for when that does not come in time
 }
 
 func (g *Gateway) newStream(r *http.Request) *stream {
@@ -274,10 +275,22 @@ func (s *stream) flushBoth() {
 }
 
 // hold keeps the browser's frames back until release. It expects s.mu to be
-// held. What they wait for must come within the stall limit.
-func (s *stream) hold() {
-	s.held = make(chan struct{})
-	s.patience = time.AfterFunc(s.g.limits.Stall, func() { s.finish(endArm) })
+// held. What they wait for must come within the stall limit, else late is the
+// end; a later hold changes nothing but late.
+func (s *stream) hold(late *ending) {
+	s.late = late
+	if s.held != nil {
+		return
+	}
+	held := make(chan struct{})
+	s.held = held
+	s.patience = time.AfterFunc(s.g.limits.Stall, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.held == held {
+			s.finish(*s.late)
+		}
+	})
 }
 
 // release expects s.mu to be held.
