@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
@@ -22,7 +21,8 @@ var (
 	errStreamEnded = errors.New("the server ended the stream")
 )
 
-// streamErrored is the server's stream error in place of an answer.
+// streamErrored is the server's stream error in place of an answer. Its condition
+// comes into logs.
 type streamErrored struct{ condition string }
 
 func (e *streamErrored) Error() string { return "the server ended the stream: " + e.condition }
@@ -113,22 +113,11 @@ func (c *server) open(domain string) (*framing.Element, error) {
 	case err != nil:
 		return nil, err
 	case item.Kind == framing.Stanza && item.Element.Is(framing.NSStream, "error"):
-		return nil, streamErrorOf(item.Element)
+		return nil, &streamErrored{string(conditionOfStream(item.Element))}
 	case item.Kind != framing.Stanza || !item.Element.Is(framing.NSStream, "features"):
 		return nil, errNoFeatures
 	}
 	return item.Element, nil
-}
-
-// streamErrorOf names a stream error by its condition. Only words that RFC 6120
-// knows come into logs.
-func streamErrorOf(e *framing.Element) error {
-	for c := range e.Children() {
-		if c.Name.Space == framing.NSStreams && c.Name.Local != "text" {
-			return &streamErrored{condition: strings.Clone(c.Name.Local)}
-		}
-	}
-	return &streamErrored{condition: string(framing.UndefinedCondition)}
 }
 
 // ask flushes and waits for the next element.
