@@ -183,9 +183,12 @@ func (b *browser) close(code int, reason string) {
 func (b *browser) silence() time.Duration { return time.Since(time.Unix(0, b.heard.Load())) }
 
 // ping asks the browser for a sign of life, unless more is on its way there
-// already. The answer is noticed by fill, whenever it comes.
-func (b *browser) ping() {
-	if b.queue.isEmpty() {
-		b.control(wsframe.Ping, nil)
+// already; then it reports false. The answer is noticed by fill, whenever it
+// comes.
+func (b *browser) ping() bool {
+	if !b.queue.isEmpty() {
+		return false
 	}
+	b.control(wsframe.Ping, nil)
+	return true
 }

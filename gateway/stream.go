@@ -39,8 +39,9 @@ type stream struct {
 	aware    bool
 	traces   bool // the log takes LevelTrace
 
-	bound       binding // guarded by the registry's lock
-	slot, place int     // guarded by the pulse's lock
+	bound       binding   // guarded by the registry's lock
+	slot, place int       // guarded by the pulse's lock
+	pinged      time.Time // look's alone
 
 	browser *browser
 	ctx     context.Context // ends when the stream is over
@@ -222,11 +223,11 @@ func (s *stream) abandon() {
 // state, and has rest who has nothing to read. The pulse calls it, every turn; it does not
 // wait for anything.
 func (s *stream) look(turn time.Duration) {
-	silence := s.browser.silence()
+	silence, due := s.browser.silence(), s.g.limits.PingEvery-turn/2
 	if silence > s.g.limits.DeadAfter {
 		s.finish(endDead)
-	} else if silence >= s.g.limits.PingEvery-turn/2 {
-		s.browser.ping()
+	} else if silence >= due && time.Since(s.pinged) >= due && s.browser.ping() {
+		s.pinged = time.Now()
 	}
 	s.refresh()
 	if !s.isLoggedIn() {
