@@ -223,7 +223,9 @@ func (s *stream) mayAskServer() bool {
 			return true
 		}
 		if pause > 0 || waited > s.g.limits.Patience || s.isOver() {
-			s.log().Warn("gateway: the server refuses logins again and again and is not asked", "account", account, "for", pause)
+			if pause > 0 {
+				s.log().Warn("gateway: the server refuses logins again and again and is not asked", "account", account, "for", pause)
+			}
 			return false
 		}
 		s.slow(each)
