@@ -231,10 +231,7 @@ func (q *queue) wrote(c *chunk, err error) {
 	q.busy, q.under = false, 0
 	if err != nil && q.err == nil {
 		q.err = err
-		if q.waiting != nil {
-			q.waiting.recycle()
-			q.waiting = nil
-		}
+		q.drop()
 	} else {
 		err = nil
 	}
@@ -285,7 +282,7 @@ func (q *queue) writeSlowly(b []byte) error {
 	return nil
 }
 
-// abandon drops everything.
+// abandon drops everything but a write under way, which drops its own.
 func (q *queue) abandon() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -293,7 +290,16 @@ func (q *queue) abandon() {
 	if q.err == nil {
 		q.err = errAbandoned
 	}
+	q.drop()
 	q.tell()
+}
+
+// drop expects q.mu to be held.
+func (q *queue) drop() {
+	if q.waiting != nil {
+		q.waiting.recycle()
+		q.waiting = nil
+	}
 }
 
 var errAbandoned = errors.New("gateway: the connection is closed")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
-	"time"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
 )
@@ -57,8 +56,8 @@ func (g *Gateway) endSession(ctx context.Context, s sleeper) error {
 		return err
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	release := bounded(ctx, conn)
+	defer release()
 	return g.resumeAndClose(newOwnServer(conn, g.limits.Stall), plain{username, []byte(secret)}, s)
 }
 
@@ -92,7 +91,9 @@ func (g *Gateway) resumeAndClose(c *server, login plain, s sleeper) error {
 	if _, err := c.open(g.cfg.Domain); err != nil {
 		return err
 	}
-	c.queue(login.appendAuth(nil))
+	auth := login.appendAuth(nil)
+	c.queue(auth)
+	clear(auth)
 	login.forget()
 	answer, err := c.ask()
 	if err != nil {
