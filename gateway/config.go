@@ -10,10 +10,12 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/trunkline-chat/trunkline/gateway/policy"
+	"github.com/trunkline-chat/trunkline/internal/origin"
 	"mellium.im/xmpp/jid"
 )
 
@@ -117,8 +119,9 @@ func (c Config) complete() (Config, error) {
 	if err := c.Upstream.check(); err != nil {
 		return c, err
 	}
-	for i, origin := range c.Origins {
-		if c.Origins[i], err = cleanOrigin(origin); err != nil {
+	c.Origins = slices.Clone(c.Origins) // the caller's stay as they are
+	for i, o := range c.Origins {
+		if c.Origins[i], err = cleanOrigin(o); err != nil {
 			return c, err
 		}
 	}
@@ -174,14 +177,17 @@ func isLoopback(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// cleanOrigin returns an origin as browsers spell it (RFC 6454 section 6.2).
-func cleanOrigin(origin string) (string, error) {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") ||
-		(u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("gateway: origin %q is not like https://chat.example.org", origin)
+// cleanOrigin returns an origin as browsers spell it.
+func cleanOrigin(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("gateway: origin %q is not like https://chat.example.org", s)
 	}
-	return u.Scheme + "://" + u.Host, nil
+	spelt, err := origin.Of(u)
+	if err != nil {
+		return "", fmt.Errorf("gateway: origin %q is not like https://chat.example.org: %w", s, err)
+	}
+	return spelt, nil
 }
 
 func checkWebSocketURL(s string) error {

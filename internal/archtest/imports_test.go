@@ -25,14 +25,15 @@ const module = "github.com/trunkline-chat/trunkline"
 // it may import. cmd and e2e put things together and may import anything;
 // tests are free. A new package is a new line here and in docs/architecture.md.
 var allowed = map[string][]string{
-	"gateway":                               {"gateway/framing", "gateway/policy", "gateway/wsframe"},
+	"gateway":                               {"gateway/framing", "gateway/policy", "gateway/wsframe", "internal/origin"},
 	"gateway/framing":                       {},
 	"gateway/framing/framingtest":           {"gateway/framing"},
 	"gateway/policy":                        {"gateway/framing"},
 	"gateway/wsframe":                       {},
 	"internal/archtest":                     {},
-	"internal/config":                       {},
+	"internal/config":                       {"internal/origin"},
 	"internal/integration":                  {},
+	"internal/origin":                       {},
 	"internal/sqldb":                        {},
 	"internal/sqldb/sqldbtest":              {"internal/sqldb"},
 	"internal/sqldb/sqldbtest/withpostgres": {"internal/sqldb/sqldbtest"},

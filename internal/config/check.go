@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/trunkline-chat/trunkline/internal/origin"
 )
 
 // The bounds of what can be configured.
@@ -192,25 +194,12 @@ func (r *reader) origin(key string, s *string, example string) {
 		r.mistake(key, "is not encrypted", "use https://; http:// is for this machine's own addresses only")
 		return
 	}
-	host, err := idna.Lookup.ToASCII(u.Hostname())
-	if net.ParseIP(u.Hostname()) != nil {
-		host, err = strings.ToLower(u.Hostname()), nil
-	}
-	port := u.Port()
-	if n, perr := strconv.Atoi(port); err != nil || (port != "" && (perr != nil || n < 1 || n > 65535)) {
+	spelt, err := origin.Of(u)
+	if err != nil {
 		r.mistake(key, fmt.Sprintf("is not an address (%q)", *s), "write "+example)
 		return
 	}
-	if (u.Scheme == "https" && port == "443") || (u.Scheme == "http" && port == "80") {
-		port = ""
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if port != "" {
-		host += ":" + port
-	}
-	*s = u.Scheme + "://" + host
+	*s = spelt
 }
 
 // domain checks a host name and lower-cases it.
