@@ -86,29 +86,6 @@ func TestEveryEndIsLogged(t *testing.T) {
 	}
 }
 
-// value is a metric's, that of the labels' values in their order; of a histogram
-// it is the count.
-func (s *stack) value(name string, labels ...string) float64 {
-	s.t.Helper()
-	families, err := s.metrics.Gather()
-	require.NoError(s.t, err)
-	for _, family := range families {
-		if family.GetName() != name {
-			continue
-		}
-		for _, m := range family.GetMetric() {
-			var values []string
-			for _, l := range m.GetLabel() {
-				values = append(values, l.GetValue())
-			}
-			if strings.Join(values, " ") == strings.Join(labels, " ") {
-				return m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
-			}
-		}
-	}
-	return 0
-}
-
 // TestMetricsOnTheWire counts a stream from its beginning to its end.
 func TestMetricsOnTheWire(t *testing.T) {
 	s, f := wired(t, func(c *gateway.Config) { c.Limits.Stall = time.Hour })
@@ -149,9 +126,13 @@ func TestMetricsOnTheWire(t *testing.T) {
 			}
 		}
 	}()
-	require.Eventually(t, func() bool { return s.value("trunkline_gateway_queue_bytes") >= 150<<10 }, 4*waitLimit, waitLimit/1000)
-	require.GreaterOrEqual(t, s.value("trunkline_gateway_queue_max_bytes"), float64(150<<10))
-	require.LessOrEqual(t, s.value("trunkline_gateway_queue_max_bytes"), float64(256<<10)+1000)
+	var full readings // of one moment: the queue moves
+	require.Eventually(t, func() bool {
+		full = s.readings()
+		return full.value("trunkline_gateway_queue_bytes") >= 150<<10
+	}, 4*waitLimit, waitLimit/1000)
+	require.GreaterOrEqual(t, full.value("trunkline_gateway_queue_max_bytes"), float64(150<<10))
+	require.LessOrEqual(t, full.value("trunkline_gateway_queue_max_bytes"), float64(256<<10)+1000)
 	_ = w.conn.Close()
 	_ = f.conn.Close()
 	<-done
