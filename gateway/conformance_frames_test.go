@@ -204,7 +204,7 @@ func TestViolationsOfWebSocket(t *testing.T) {
 // for a sign of life, and one that gives none is gone.
 func TestPings(t *testing.T) {
 	s, f := wired(t, func(c *gateway.Config) {
-		c.Limits.PingEvery, c.Limits.DeadAfter = 100*time.Millisecond, 2*time.Second
+		c.Limits.PingEvery, c.Limits.DeadAfter = 100*time.Millisecond, 4*time.Second
 	})
 	w := dialWire(t, s.url)
 	w.binds(f)

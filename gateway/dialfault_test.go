@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -160,6 +161,7 @@ func TestOnlySoManyConnectionsAreMadeAtATime(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	full := make(chan struct{})
+	fill := sync.OnceFunc(func() { close(full) })
 	wg.Go(func() {
 		for {
 			conn, err := l.Accept()
@@ -172,7 +174,7 @@ func TestOnlySoManyConnectionsAreMadeAtATime(t *testing.T) {
 				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 				}
 				if n == atATime {
-					close(full) // from now on the handshakes go on
+					fill() // from now on the handshakes go on
 				}
 				<-full
 				now.Add(-1)
@@ -220,21 +222,33 @@ func TestServerThatIsGoneIsAskedByOne(t *testing.T) {
 	u := newTestGateway(t, Upstream{Address: address, TLS: TLSDirect}).upstream
 	u.limits.Dial, u.limits.Secure = patience, patience
 	u.note(newFault(atAnswer, address, errTimeout)) // as the first of them found it
-	var ready, all sync.WaitGroup
-	ready.Add(crowd)
+	var all sync.WaitGroup
 	for range crowd {
 		all.Go(func() {
-			ready.Done()
 			if _, err := u.connect(t.Context(), netip.AddrPort{}); err == nil {
 				t.Error("there is no server")
 			}
 		})
 	}
-	ready.Wait()
+	waits := func() bool { return waiting("(*upstream).askOnce", "(*upstream).probe") == crowd-1 }
+	require.Eventually(t, waits, patience, 5*time.Millisecond)
 	close(held)
 	all.Wait()
-	require.Positive(t, asked.Load())
-	require.LessOrEqual(t, asked.Load(), int32(crowd/5), "few came so late that they had to ask themselves")
+	require.EqualValues(t, 1, asked.Load())
+}
+
+// waiting is how many goroutines wait in a select of this function, and not for
+// the other that it calls.
+func waiting(in, not string) (n int) {
+	stacks := make([]byte, 8<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for one := range strings.SplitSeq(string(stacks), "\n\n") {
+		head, calls, _ := strings.Cut(one, "\n")
+		if strings.Contains(head, "[select") && strings.Contains(calls, in+"(") && !strings.Contains(calls, not+"(") {
+			n++
+		}
+	}
+	return n
 }
 
 // TestOldGreetingProvesNothing: a server that answers on a connection of before is
@@ -264,7 +278,7 @@ func TestCrowdIsHandedOnAsTheServerTakesIt(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	full := make(chan struct{})
-	var once sync.Once
+	fill := sync.OnceFunc(func() { close(full) })
 	wg.Go(func() {
 		for i := 0; ; i++ {
 			conn, err := l.Accept()
@@ -277,7 +291,7 @@ func TestCrowdIsHandedOnAsTheServerTakesIt(t *testing.T) {
 				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 				}
 				if n == atATime {
-					once.Do(func() { close(full) })
+					fill()
 				}
 				<-full
 				now.Add(-1)

@@ -16,7 +16,7 @@ import (
 func TestFaultsOfTheServer(t *testing.T) {
 	onEachServer(t, func(t *testing.T, kind serverKind) {
 		s := newStack(t, stackConfig{server: kind, ownServer: true, change: func(c *gateway.Config) {
-			c.Limits.Answer, c.Limits.AuthTime = 2*time.Second, time.Minute
+			c.Limits.Answer, c.Limits.AuthTime = 5*time.Second, time.Minute
 			c.Limits.ProbeEvery = time.Hour // of a server that is there; one that is not is asked after all the time
 		}})
 		s.awaitReachable()

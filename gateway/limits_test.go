@@ -36,7 +36,7 @@ func recordedWith(t *testing.T, answers []turn, change func(*gateway.Config)) (*
 }
 
 func TestLoginHasToBeQuick(t *testing.T) {
-	s, _ := recorded(t, func(c *gateway.Config) { c.Limits.AuthTime = 500 * time.Millisecond })
+	s, _ := recorded(t, func(c *gateway.Config) { c.Limits.AuthTime = 3 * time.Second })
 	silent, halfway := s.connect(""), s.connect("")
 	halfway.open()
 	for _, p := range []*peer{silent, halfway} {

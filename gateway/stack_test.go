@@ -29,7 +29,7 @@ const (
 	domain    = "social.example"
 	pageURL   = "https://chat.social.example"
 	shared    = "the-shared-secret-of-this-test"
-	waitLimit = 15 * time.Second
+	waitLimit = 30 * time.Second // for what comes, sooner or later
 )
 
 // people know one another only if a test makes them.
@@ -129,8 +129,12 @@ func (s *stack) startGateway(c stackConfig) {
 		Domain: domain, Upstream: gateway.Upstream{Address: c.upstream, TLS: gateway.TLSPlain},
 		Origins: []string{pageURL}, Credentials: s.tokens, Consents: s.consents, Resumptions: s.states,
 		Issuer: s.tokens, Metrics: s.metrics,
-		Limits: gateway.Limits{Handshakes: -1, Logins: -1}, // one person and one address are everybody here
-		Log:    slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Limits: gateway.Limits{
+			Handshakes: -1, Logins: -1, // one person and one address are everybody here
+			// A server on a busy machine is not late. What is about being late sets its own.
+			AuthTime: 2 * waitLimit, Dial: waitLimit, Connect: waitLimit, Answer: waitLimit, Stall: waitLimit,
+		},
+		Log: slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if c.change != nil {
 		c.change(&cfg)

@@ -183,7 +183,7 @@ func testNobodySeesAHiddenPersonLeave(t *testing.T, kind serverKind) {
 // TestHiddenSessionDoesNotWaitForItsTimeout: the server tells of the end of a
 // session that waited too long, so the gateway ends it before.
 func TestHiddenSessionDoesNotWaitForItsTimeout(t *testing.T) {
-	s := newStack(t, stackConfig{plainProsody: true, prosody: "smacks_hibernation_time = 4\n"})
+	s := newStack(t, stackConfig{plainProsody: true, prosody: "smacks_hibernation_time = 20\n"}) // the gateway has the last quarter
 	s.contacts("alice", "bob")
 	bob := s.observer("bob")
 	alice := s.online("alice", "")

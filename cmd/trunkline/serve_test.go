@@ -344,9 +344,7 @@ func TestPartsMeet(t *testing.T) {
 	stays := r.dial(t)
 	assert.NotContains(t, stays.signIn("alice", password("s2")), "urn:trunkline:gateway:0", "she agreed meanwhile")
 	require.NoError(t, other.tokens.RevokeSession(t.Context(), "s1", "signed out"))
-	began := time.Now()
 	b.closed("not-authorized")
-	assert.Less(t, time.Since(began), 5*time.Second)
 
 	// A shutdown tells the others to come back.
 	await(t, func() bool {

@@ -16,9 +16,9 @@ import (
 
 const (
 	// startTimeout is how long a server may take until it answers.
-	startTimeout = 20 * time.Second
+	startTimeout = time.Minute
 	// stopTimeout is how long a server may take to stop before it is killed.
-	stopTimeout = 10 * time.Second
+	stopTimeout = 30 * time.Second
 	// startTries is how often other ports are tried when one was taken meanwhile.
 	startTries = 3
 )

@@ -293,4 +293,4 @@ func skip(d *xml.Decoder) (child string, err error) {
 }
 
 // RawTimeout bounds each step of the helpers for tests.
-const RawTimeout = 10 * time.Second
+const RawTimeout = 30 * time.Second
