@@ -50,7 +50,7 @@ func TestAServerThatDoesNotAnswerIsNotOneThatHides(t *testing.T) {
 			condition, _ := c.start(s).ended()
 			require.Equal(t, c.condition, condition)
 			s.awaitStreams(0)
-			require.EqualValues(t, 1, s.counter("trunkline_gateway_streams_ended_total", c.reason))
+			require.EqualValues(t, 1, s.value("trunkline_gateway_streams_ended_total", c.reason))
 		})
 	}
 }
