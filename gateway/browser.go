@@ -34,7 +34,7 @@ type browser struct {
 	got    int  // bytes since the stream last counted them
 	begun  bool // begin has been called
 	roused bool // a rest has ended, and no message has come since
-	fed    bool // something else has
+	fed    bool // bytes came since begin
 }
 
 // newBrowser takes a connection after the handshake, and what came behind the

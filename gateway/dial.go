@@ -66,9 +66,9 @@ func (u *upstream) connect(ctx context.Context, client netip.AddrPort) (net.Conn
 	return conn, nil
 }
 
-// begin is connect for who waits for the server's greeting: it keeps its slot
-// until release, which may be called more than once. A crowd is so handed on as
-// fast as the server takes it, and no faster.
+// begin is connect, but keeps its dial slot until release, so that no more than
+// Limits.Dials connections wait for a greeting. release may be called more than
+// once.
 //
 // While the server is known to be out of reach, nobody but one probe asks, and
 // all share its answer. Errors: a *fault, errBusy, or that of ctx.

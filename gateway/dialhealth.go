@@ -48,9 +48,8 @@ func (h *health) fault() *fault {
 	return h.found
 }
 
-// note keeps what came of an attempt. Errors that say nothing of the server count
-// for nothing, and so does a mere connection: it is a greeting that shows that
-// the server lives.
+// note keeps what came of an attempt. Errors that are no *fault are ignored. A TCP
+// connection clears no fault; only greeted does.
 func (u *upstream) note(err error) {
 	f := (*fault)(nil)
 	if !errors.As(err, &f) {

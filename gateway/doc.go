@@ -73,7 +73,10 @@
 // The lock of a stream (mu) is held while a verdict is asked for and carried
 // out, never while something waits for the network: carrying out means adding
 // to a queue. Under it may be taken those of the policy, a queue, the registry,
-// the hibernation (and under that the policy's) and the stream's life, none of
-// which waits. Those of the pulse and of resting are taken with none of these
-// held. Who set a queue's busy writes to its connection, without a lock.
+// the hibernation (and under that the policy's), the guesses with their rows and
+// tables, and the stream's life, none of which waits. Those of the pulse and of
+// resting are taken with none of these held. One lock is held during a wait:
+// that of keeping, while the state is saved or deleted; mu may be taken under it.
+// Only the goroutine that set a queue's busy, or the writeOn it starts, writes to
+// the connection; it holds no lock while it does.
 package gateway

@@ -29,9 +29,8 @@ func (s *stream) goodbye(e ending) {
 }
 
 // stopServing closes the way to the server for frames, and stops the timers.
-// Whose leave no contact may see is not cut but closed if it cannot be resumed,
-// and says farewell before. A login that is with the server is not cut either: its
-// answer counts.
+// A hidden session that cannot be resumed is closed, not cut, after its farewell
+// presence. A login that is with the server is not cut either: its answer counts.
 func (s *stream) stopServing(planned serverEnd) (opened bool, how serverEnd, farewell []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 type Limits struct {
 	Frame        framing.Limits // one frame of a browser, framing.ClientLimits
 	AuthTime     time.Duration  // from accept to SASL success, 10 s
-	AuthBytes    int            // bytes before SASL success, 10,000; see below
+	AuthBytes    int            // bytes before SASL success, 10,000; see above
 	LoginTries   int            // refused logins per stream, 3
 	Queue        int            // bytes waiting for a slow browser, 256 KiB
 	Stall        time.Duration  // no progress with a slow browser or server, 10 s

@@ -5,30 +5,21 @@ import (
 	"time"
 )
 
-// A server that does not accept what we do may count it as guessing by this
-// machine, and then refuse everybody: ejabberd's mod_fail2ban does at the 20th
-// failure without a success between them, for an hour, and forgets them when
-// there was none for an hour (and up to ten minutes more, until it looks). Behind
-// a gateway everybody has one address. So:
+// A server may count refused logins as guessing by this machine and ban it, which
+// is everybody: behind a gateway all have one address. ejabberd's mod_fail2ban
+// does so; docs/adr/0038 has its arithmetic. So:
 //
 //   - An account that it has refused freeRefusals times is not asked about for a
 //     time that doubles, and never with more than that under way at a time.
 //   - From rowOfAll refusals in a row on, whoever it was, one login is let through
 //     now and then (a trial), at intervals that double. A success ends the row.
-//   - Accounts that were refused in this row come after those that were not: they
-//     wait for twice as long, and where they are fewer than rowOfAccounts until
-//     the server has forgotten. So a few people whom the server refuses keep
-//     nobody else waiting for longer than the interval, half a minute at first.
+//   - Accounts that were refused in this row wait for twice as long as others. If
+//     they are fewer than rowOfAccounts they wait until the server has forgotten.
+//     So a few people whom the server refuses keep nobody else waiting for longer
+//     than the interval, half a minute at first.
 //
-// Only who knows a password that is right here gets that far, and everybody whom
-// the server accepts ends the row. A row goes on if nobody succeeds: the server
-// has a fault, which the trials find mended after no longer than it has lasted,
-// 16 minutes at most (twice that where nobody is left who was not refused). To
-// hold back the twentieth as well, until the server has forgotten, would lock out
-// everybody for longer than the ban, at servers that have no ban too; it is asked
-// half an hour after the first trial at the earliest, an hour if all of them were
-// refused before. What is left to the server is a crowd that is under way when the
-// first of it is refused: that many cannot be called back.
+// Only who knows a password that is right here gets that far. What is left to the
+// server is a crowd that is under way when the first of it is refused.
 const (
 	freeRefusals  = 3
 	firstPause    = time.Second

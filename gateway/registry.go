@@ -11,8 +11,8 @@ import (
 type registry struct {
 	limits Limits
 
-	// revocations is how many there were. One that found no stream counted before
-	// it looked for one.
+	// revocations is how many there were. Raised before streams are looked up, so
+	// that lookup notices a revocation that came before its bind.
 	revocations atomic.Uint64
 
 	mu           sync.Mutex

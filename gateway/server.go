@@ -83,7 +83,7 @@ func (c *server) flush() error {
 	return nil
 }
 
-// flushNow is flush for callers to whom the read that follows tells the error.
+// flushNow drops the error: the next read reports it.
 func (c *server) flushNow() { _ = c.out.flush() }
 
 // end closes the connection: after the last words, </stream:stream> and the

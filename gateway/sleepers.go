@@ -18,8 +18,8 @@ type dormant struct {
 type sleepers struct {
 	byID     map[string]*dormant   // by SM id
 	of       map[string][]*dormant // by account
-	expiring byTime                // all, whom the server ends first in front
-	ending   byTime                // those that are due, whom the gateway has to end first in front
+	expiring byTime                // all, by expiry
+	ending   byTime                // those that are due, by when the gateway has to end them
 }
 
 func newSleepers() sleepers {

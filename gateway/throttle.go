@@ -29,11 +29,11 @@ type allowance struct {
 }
 
 // isUsed says that forgetting it would give somebody more than the rate: what was
-// not used is full, as a new one is. So nobody gains anything by pushing out their
-// own with others, addresses or accounts, but for who has 8,192 of them at hand that
-// have all used something within a burst. A stream that does nothing holds on to an
-// allowance that was forgotten, beside the new one of those that come later; for
-// that too as many others must have come between.
+// not used is full, as a new one is. The table keeps what is used, so nobody gains
+// by having their own pushed out, unless they have 8,192 addresses or accounts
+// that have all used something within a burst. With as many, a stream that does
+// nothing may hold an allowance that was forgotten, beside the new one of streams
+// that come later.
 func (a *allowance) isUsed(now int64) bool {
 	return !a.stanzas.isFull(now) || !a.bytes.isFull(now) || !a.opened.isFull(now)
 }

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Eight bytes are looked at together. each puts one byte into all eight places; a place whose byte is 0 shows in high(w) when
-// no place before it did, and every byte below 0x80 that is not 0 does not.
+// Eight bytes are looked at together, as a word w, its first byte in the lowest place. each puts one byte into all eight
+// places. In (w-each)&high the top bit of the first zero byte is set; before it only bytes from 0x81 on have theirs set.
 const (
 	each = 0x0101010101010101
 	high = 0x80 * each
