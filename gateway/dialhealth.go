@@ -238,7 +238,7 @@ func (u *upstream) watch(ctx context.Context) {
 		} else {
 			pause = firstProbe
 		}
-		u.rest(ctx, wait)
+		u.pauseProbes(ctx, wait)
 	}
 }
 
@@ -249,8 +249,8 @@ func (u *upstream) isForgotten() bool {
 	return u.now().Sub(u.health.heard) >= u.limits.ProbeEvery
 }
 
-// rest waits, half of it at random, or until the server is found gone.
-func (u *upstream) rest(ctx context.Context, wait time.Duration) {
+// pauseProbes waits, half of it at random, or until the server is found gone.
+func (u *upstream) pauseProbes(ctx context.Context, wait time.Duration) {
 	if dice, err := u.dice(); err == nil {
 		wait = wait/2 + time.Duration(dice.Int64N(int64(wait/2)+1))
 	}

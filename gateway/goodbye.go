@@ -23,7 +23,7 @@ func (s *stream) goodbye(e ending) {
 		s.browser.finish(last...)
 		s.settle(e)
 	}
-	s.rested.set()
+	s.settled.set()
 	s.endBrowser(e, s.g.limits.Goodbye)
 	s.logEnd(e)
 }

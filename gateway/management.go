@@ -91,7 +91,7 @@ func (s *stream) supersede(previd string) {
 	}
 	old.finish(endResumed)
 	select {
-	case <-old.rested.wait():
+	case <-old.settled.wait():
 	case <-s.over.wait():
 	}
 }

@@ -46,16 +46,16 @@ type stream struct {
 	browser *browser
 	ctx     context.Context // ends when the stream is over
 
-	life   sync.Mutex
-	begun  bool           // run has been called
-	left   bool           // no more goroutines
-	ending *ending        // nil until finish is called
-	wg     sync.WaitGroup // its goroutines, but for the one of leave
-	over   latch          // the stream is to end
-	bye    latch          // the browser's <close/> came after that
-	doomed atomic.Bool    // the session must not outlive the stream
-	rested latch          // the server's side and the saved state are settled
-	done   latch          // nothing of the stream is left
+	life    sync.Mutex
+	begun   bool           // run has been called
+	left    bool           // no more goroutines
+	ending  *ending        // nil until finish is called
+	wg      sync.WaitGroup // its goroutines, but for the one of leave
+	over    latch          // the stream is to end
+	bye     latch          // the browser's <close/> came after that
+	doomed  atomic.Bool    // the session must not outlive the stream
+	settled latch          // the server's side has ended, the state is saved or deleted
+	done    latch          // nothing of the stream is left
 
 	keeping keeping
 
@@ -213,7 +213,7 @@ func (s *stream) leave() {
 func (s *stream) abandon() {
 	_ = s.browser.sock.Close()
 	s.browser.queue.abandon()
-	s.rested.set()
+	s.settled.set()
 	if c := s.server.Load(); c != nil {
 		c.close()
 	}
