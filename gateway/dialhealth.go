@@ -5,11 +5,11 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
 
 // How long the watch waits between two probes of a server that is out of reach:
@@ -213,12 +213,8 @@ func (u *upstream) look(ctx context.Context, conn net.Conn) error {
 
 // offersLogin is nil if people can log in by their passwords.
 func offersLogin(features *framing.Element, where string) error {
-	if mechanisms := features.Child(nsSASL, "mechanisms"); mechanisms != nil {
-		for m := range mechanisms.Children() {
-			if strings.TrimSpace(m.Text()) == mechanism {
-				return nil
-			}
-		}
+	if m := features.Child(nsSASL, "mechanisms"); m != nil && policy.OffersPlain(m) {
+		return nil
 	}
 	return newFault(atLogin, where, errNoPlain)
 }

@@ -238,7 +238,7 @@ func (s *stream) carry(e *framing.Element, v policy.Verdict) {
 	switch v.Action {
 	case policy.Pass:
 		s.sm.fromClient(e)
-		s.toServer(framing.ToServer(e))
+		s.toServer(e.Raw) // the server reads what the policy read
 	case policy.Replace:
 		s.toServer(v.Frame)
 		if s.policy.JID() == "" { // what comes after the bind waits for its result

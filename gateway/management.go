@@ -77,7 +77,7 @@ func (s *stream) tryResume(e *framing.Element, previd string) []byte {
 	s.sm.pending, s.sm.max = previd, time.Duration(state.Max)*time.Second
 	s.sm.count(e)
 	s.hold(&endServerSlow)
-	s.toServer(framing.ToServer(e))
+	s.toServer(e.Raw)
 	return nil
 }
 

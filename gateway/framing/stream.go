@@ -91,10 +91,6 @@ func AppendStreamError(dst []byte, c Condition, text string) []byte {
 	return append(dst, "</stream:error>"...)
 }
 
-// ToServer returns the bytes to send for a parsed frame on a jabber:client stream: those that were parsed, so that the
-// server reads what the policy read. They share memory with e.
-func ToServer(e *Element) []byte { return e.Raw }
-
 // AppendText writes s escaped as character data; characters XML does not allow become U+FFFD.
 func AppendText(dst []byte, s string) []byte { return appendEscaped(dst, s) }
 

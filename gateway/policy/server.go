@@ -127,7 +127,7 @@ func trim(e *framing.Element) Verdict {
 	for c := range e.Children() {
 		switch {
 		case c.Is(nsSASL, "mechanisms"):
-			if !offersPlain(c) {
+			if !OffersPlain(c) {
 				return end(framing.RemoteConnectionFailed, "the server does not take passwords from the gateway", "no-plain")
 			}
 			edits = append(edits, framing.Edit{Element: c, With: []byte("<mechanisms xmlns='" + nsSASL + "'><mechanism>PLAIN</mechanism></mechanisms>")})
@@ -141,7 +141,8 @@ func trim(e *framing.Element) Verdict {
 	return Verdict{Action: Replace, Frame: e.Rewrite(edits...), Reason: "features"}
 }
 
-func offersPlain(mechanisms *framing.Element) bool {
+// OffersPlain tells whether SASL PLAIN is among the mechanisms of stream features (RFC 6120 §6.4.1).
+func OffersPlain(mechanisms *framing.Element) bool {
 	for m := range mechanisms.Children() {
 		if m.Is(nsSASL, "mechanism") && strings.TrimSpace(m.Text()) == "PLAIN" {
 			return true
