@@ -19,5 +19,5 @@ func TestPlainIsOfferedByItsName(t *testing.T) {
 	condition, _ := p.ended()
 	require.Equal(t, "remote-connection-failed", condition)
 	s.awaitStreams(0)
-	require.EqualValues(t, 1, s.counter("trunkline_gateway_streams_ended_total", "server_no_plain"))
+	require.EqualValues(t, 1, s.value("trunkline_gateway_streams_ended_total", "server_no_plain"))
 }
