@@ -68,6 +68,17 @@ func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 	return false
 }
 
+// clientEndpoint is the address a request came from, and its port if it is known:
+// proxies tell the address alone.
+func clientEndpoint(r *http.Request, trusted []netip.Prefix) netip.AddrPort {
+	addr := ClientAddress(r, trusted)
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err == nil && peer.Addr().Unmap() == addr {
+		return netip.AddrPortFrom(addr, peer.Port())
+	}
+	return netip.AddrPortFrom(addr, 0)
+}
+
 // limitKey is what the per-address limit counts: an IPv4 address, or the /64
 // that an IPv6 client can move about in.
 func limitKey(addr netip.Addr) string {

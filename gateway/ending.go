@@ -6,6 +6,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
 
 // Reasons for which a new connection is refused before it becomes a stream.
@@ -124,6 +125,15 @@ func (e ending) with(err error) ending {
 	}
 	return e
 }
+
+// endPolicy is the ending for a verdict of the policy.
+func endPolicy(v policy.Verdict) ending {
+	return ending{reason: "policy", condition: v.Condition, text: v.Text, detail: v.Reason,
+		code: closeCode(v.Condition), abrupt: true}
+}
+
+// closeCode is the one that goes with a stream error.
+func closeCode(c framing.Condition) websocket.StatusCode { return websocket.StatusCode(c.CloseCode()) }
 
 // frames are the browser's last frames. opened says whether it has had an
 // <open/>, which a stream error needs before it (RFC 7395 section 3.4).

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -251,91 +250,5 @@ func (s *stream) carry(e *framing.Element, v policy.Verdict) {
 	}
 	if v.Action == policy.Replace || (e.IsStanza() && !e.Is(framing.NSClient, "message")) {
 		s.markStale()
-	}
-}
-
-func endPolicy(v policy.Verdict) ending {
-	return ending{reason: "policy", condition: v.Condition, text: v.Text, detail: v.Reason,
-		code: closeCode(v.Condition), abrupt: true}
-}
-
-// lookupTimeout bounds the questions about a person at the login.
-const lookupTimeout = 5 * time.Second
-
-// lookup asks whose the secret is, binds the stream to the credential and
-// learns the consent, in this order: what is revoked or changed meanwhile
-// finds the stream. A failure is a SASL condition, "" for success.
-func (s *stream) lookup(p plain) (failure string) {
-	ctx, cancel := context.WithTimeout(s.ctx, lookupTimeout)
-	defer cancel()
-	before := s.g.streams.revocations.Load()
-	secret := string(p.secret)
-	account, session, credential, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, secret)
-	if err != nil {
-		s.log().Warn("gateway: credentials cannot be looked up", "error", err)
-		return "temporary-auth-failure"
-	}
-	if !ok {
-		return "not-authorized"
-	}
-	b := binding{account: account, session: session, credential: credential}
-	s.mu.Lock()
-	s.who, s.consent = b, nil // from now on the consent of nobody else
-	s.mu.Unlock()
-	if !s.g.streams.bind(s, b) {
-		s.finish(endAccountFull)
-		return "temporary-auth-failure"
-	}
-	// What was revoked between the look and the binding has found no stream, and
-	// not every XMPP server asks about a password again.
-	if s.g.streams.revocations.Load() != before {
-		switch _, _, now, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, secret); {
-		case err != nil:
-			s.log().Warn("gateway: credentials cannot be looked up", "error", err)
-			return "temporary-auth-failure"
-		case !ok || now != credential:
-			return "not-authorized"
-		}
-	}
-	return s.judged(ctx, p, account)
-}
-
-// judged gives a stream that is bound its policy, with the consent in force.
-func (s *stream) judged(ctx context.Context, p plain, account string) (failure string) {
-	var c policy.Consent
-	var err error
-	c.Presence, c.Typing, c.Receipts, err = s.g.cfg.Consents.Consent(ctx, account)
-	if err != nil {
-		s.log().Warn("gateway: consent cannot be read", "account", account, "error", err)
-		return "temporary-auth-failure"
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.consent == nil {
-		s.consent = &c
-	}
-	own, err := policy.New(s.policyConfig(p.username))
-	if err != nil {
-		s.log().Error("gateway: no policy", "account", account, "error", err)
-		return "temporary-auth-failure"
-	}
-	s.username, s.policy = p.username, own
-	return ""
-}
-
-// strangerPolicy is for a stream before its login: nothing may be shown.
-func (g *Gateway) strangerPolicy() (*policy.Stream, error) {
-	return policy.New(policy.Config{
-		Identity: policy.Identity{Bare: g.cfg.Domain, Domain: g.cfg.Domain}, Rand: g.cfg.Rand,
-	})
-}
-
-// policyConfig expects s.mu to be held.
-func (s *stream) policyConfig(username string) policy.Config {
-	return policy.Config{
-		Identity: policy.Identity{
-			Account: s.who.account, Bare: username + "@" + s.g.cfg.Domain, Domain: s.g.cfg.Domain,
-		},
-		Consent: *s.consent, Aware: s.aware, Rand: s.g.cfg.Rand, Commands: s.g.commands,
 	}
 }

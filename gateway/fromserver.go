@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 
-	"github.com/coder/websocket"
-
 	"github.com/trunkline-chat/trunkline/gateway/framing"
 	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
@@ -165,5 +163,3 @@ func (s *stream) stopClock(e *framing.Element) {
 		s.clock.end(s.g.metrics, stepBind)
 	}
 }
-
-func closeCode(c framing.Condition) websocket.StatusCode { return websocket.StatusCode(c.CloseCode()) }

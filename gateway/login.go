@@ -2,8 +2,11 @@ package gateway
 
 import (
 	"bytes"
+	"context"
+	"time"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
 
 const (
@@ -88,6 +91,144 @@ func (s *stream) tryLogin(e *framing.Element) denial {
 	s.toServer(auth)
 	clear(auth)
 	return denial{}
+}
+
+// lookupTimeout bounds the questions about a person at the login.
+const lookupTimeout = 5 * time.Second
+
+// lookup asks whose the secret is, binds the stream to the credential and
+// learns the consent, in this order: what is revoked or changed meanwhile
+// finds the stream. A failure is a SASL condition, "" for success.
+func (s *stream) lookup(p plain) (failure string) {
+	ctx, cancel := context.WithTimeout(s.ctx, lookupTimeout)
+	defer cancel()
+	before := s.g.streams.revocations.Load()
+	secret := string(p.secret)
+	account, session, credential, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, secret)
+	if err != nil {
+		s.log().Warn("gateway: credentials cannot be looked up", "error", err)
+		return "temporary-auth-failure"
+	}
+	if !ok {
+		return "not-authorized"
+	}
+	b := binding{account: account, session: session, credential: credential}
+	s.mu.Lock()
+	s.who, s.consent = b, nil // from now on the consent of nobody else
+	s.mu.Unlock()
+	if !s.g.streams.bind(s, b) {
+		s.finish(endAccountFull)
+		return "temporary-auth-failure"
+	}
+	// What was revoked between the look and the binding has found no stream, and
+	// not every XMPP server asks about a password again.
+	if s.g.streams.revocations.Load() != before {
+		switch _, _, now, ok, err := s.g.cfg.Credentials.Lookup(ctx, p.username, secret); {
+		case err != nil:
+			s.log().Warn("gateway: credentials cannot be looked up", "error", err)
+			return "temporary-auth-failure"
+		case !ok || now != credential:
+			return "not-authorized"
+		}
+	}
+	return s.judged(ctx, p, account)
+}
+
+// judged gives a stream that is bound its policy, with the consent in force.
+func (s *stream) judged(ctx context.Context, p plain, account string) (failure string) {
+	var c policy.Consent
+	var err error
+	c.Presence, c.Typing, c.Receipts, err = s.g.cfg.Consents.Consent(ctx, account)
+	if err != nil {
+		s.log().Warn("gateway: consent cannot be read", "account", account, "error", err)
+		return "temporary-auth-failure"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.consent == nil {
+		s.consent = &c
+	}
+	own, err := policy.New(s.policyConfig(p.username))
+	if err != nil {
+		s.log().Error("gateway: no policy", "account", account, "error", err)
+		return "temporary-auth-failure"
+	}
+	s.username, s.policy = p.username, own
+	return ""
+}
+
+// policyConfig expects s.mu to be held.
+func (s *stream) policyConfig(username string) policy.Config {
+	return policy.Config{
+		Identity: policy.Identity{
+			Account: s.who.account, Bare: username + "@" + s.g.cfg.Domain, Domain: s.g.cfg.Domain,
+		},
+		Consent: *s.consent, Aware: s.aware, Rand: s.g.cfg.Rand, Commands: s.g.commands,
+	}
+}
+
+// strangerPolicy is for a stream before its login: nothing may be shown.
+func (g *Gateway) strangerPolicy() (*policy.Stream, error) {
+	return policy.New(policy.Config{
+		Identity: policy.Identity{Bare: g.cfg.Domain, Domain: g.cfg.Domain}, Rand: g.cfg.Rand,
+	})
+}
+
+// mayAskServer says whether the server is to hear of a login that is right. It
+// waits for the account's rate of logins, and for those that are under way.
+// answered has to follow.
+func (s *stream) mayAskServer() bool {
+	s.mu.Lock()
+	account := s.who.account
+	s.mu.Unlock()
+	used := s.g.paces.accounts.at(account)
+	wait, ok := s.g.paces.open(&used.opened, s.g.paces.logins)
+	if !ok {
+		s.log().Warn("gateway: too many logins", "account", account)
+		return false
+	}
+	s.meter.account = used
+	s.slow(wait)
+	const each = 50 * time.Millisecond
+	for waited := time.Duration(0); ; waited += each {
+		pause, ok := s.g.guesses.ask(account)
+		if ok {
+			s.mu.Lock()
+			s.asking = account
+			s.mu.Unlock()
+			return true
+		}
+		if pause > 0 || waited > s.g.limits.Patience || s.isOver() {
+			if pause > 0 {
+				s.log().Warn("gateway: the server refuses logins again and again and is not asked", "account", account, "for", pause)
+			}
+			return false
+		}
+		s.slow(each)
+	}
+}
+
+// answered notes that a login is not with the server any more, if there was one.
+func (s *stream) answered() {
+	s.mu.Lock()
+	account := s.asking
+	s.asking = ""
+	s.mu.Unlock()
+	if account != "" {
+		s.g.guesses.answered(account)
+	}
+}
+
+// refusedByServer notes that the server does not accept a login that is right,
+// unless it only cannot tell now.
+func (s *stream) refusedByServer(condition string) {
+	if condition == "server-temporary-auth-failure" {
+		return
+	}
+	s.mu.Lock()
+	account := s.who.account
+	s.mu.Unlock()
+	s.g.guesses.refused(account)
 }
 
 // refuseLogin tells the browser itself; the server hears nothing of it. The

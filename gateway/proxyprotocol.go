@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
-	"net/http"
 	"net/netip"
 )
 
@@ -78,15 +77,4 @@ func endpoint(addr net.Addr) netip.AddrPort {
 		return tcp.AddrPort()
 	}
 	return netip.AddrPort{}
-}
-
-// clientEndpoint is the address a request came from, and its port if it is known:
-// proxies tell the address alone.
-func clientEndpoint(r *http.Request, trusted []netip.Prefix) netip.AddrPort {
-	addr := ClientAddress(r, trusted)
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err == nil && peer.Addr().Unmap() == addr {
-		return netip.AddrPortFrom(addr, peer.Port())
-	}
-	return netip.AddrPortFrom(addr, 0)
 }

@@ -198,63 +198,6 @@ func (s *stream) slow(d time.Duration) {
 	}
 }
 
-// mayAskServer says whether the server is to hear of a login that is right. It
-// waits for the account's rate of logins, and for those that are under way.
-// answered has to follow.
-func (s *stream) mayAskServer() bool {
-	s.mu.Lock()
-	account := s.who.account
-	s.mu.Unlock()
-	used := s.g.paces.accounts.at(account)
-	wait, ok := s.g.paces.open(&used.opened, s.g.paces.logins)
-	if !ok {
-		s.log().Warn("gateway: too many logins", "account", account)
-		return false
-	}
-	s.meter.account = used
-	s.slow(wait)
-	const each = 50 * time.Millisecond
-	for waited := time.Duration(0); ; waited += each {
-		pause, ok := s.g.guesses.ask(account)
-		if ok {
-			s.mu.Lock()
-			s.asking = account
-			s.mu.Unlock()
-			return true
-		}
-		if pause > 0 || waited > s.g.limits.Patience || s.isOver() {
-			if pause > 0 {
-				s.log().Warn("gateway: the server refuses logins again and again and is not asked", "account", account, "for", pause)
-			}
-			return false
-		}
-		s.slow(each)
-	}
-}
-
-// answered notes that a login is not with the server any more, if there was one.
-func (s *stream) answered() {
-	s.mu.Lock()
-	account := s.asking
-	s.asking = ""
-	s.mu.Unlock()
-	if account != "" {
-		s.g.guesses.answered(account)
-	}
-}
-
-// refusedByServer notes that the server does not accept a login that is right,
-// unless it only cannot tell now.
-func (s *stream) refusedByServer(condition string) {
-	if condition == "server-temporary-auth-failure" {
-		return
-	}
-	s.mu.Lock()
-	account := s.who.account
-	s.mu.Unlock()
-	s.g.guesses.refused(account)
-}
-
 // handshake waits for the rate of connections from an address, and says after
 // how many seconds to try again if that would take too long.
 func (g *Gateway) handshake(ctx context.Context, address string) (again int) {
