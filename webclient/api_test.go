@@ -130,7 +130,7 @@ func TestTokenReplacedWhileAsking(t *testing.T) {
 }
 
 func TestChatGoesOnWhileMastodonIsDown(t *testing.T) {
-	w := newWorld(t, mastodontest.Options{}, nil)
+	w := hastyWorld(t, mastodontest.Options{}, nil)
 	alice := w.in("alice")
 	w.clock.advance(6 * time.Minute)
 	for _, down := range []mastodontest.Down{mastodontest.Down503, mastodontest.DownHTML, mastodontest.DownHang} {
@@ -229,7 +229,9 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 
 func TestWatcherCannotUndoConsent(t *testing.T) {
 	watcher, hang := &told{}, make(chan struct{})
-	w := newWorld(t, mastodontest.Options{}, func(c *Config) { c.ConsentChanged = watcher.watch })
+	pace := usualPace()
+	pace.watcherWait = 50 * time.Millisecond
+	w := newPacedWorld(t, pace, mastodontest.Options{}, func(c *Config) { c.ConsentChanged = watcher.watch })
 	alice := w.in("alice")
 	watcher.hook = func() { panic("gateway: boom") }
 	body := `{"presence":"contacts","typing":false,"receipts":false,"text_version":1}`

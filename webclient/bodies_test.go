@@ -15,9 +15,17 @@ import (
 	"github.com/trunkline-chat/trunkline/webclient/mastodon/mastodontest"
 )
 
+// slowBodies waits for a body no longer than a test can, and as long as one that is
+// there may take on a busy machine.
+func slowBodies() pace {
+	pace := usualPace()
+	pace.body, pace.hookBody = 2*time.Second, 2*time.Second
+	return pace
+}
+
 // A body that does not arrive must not hold its handler for ever.
 func TestSlowBodies(t *testing.T) {
-	w := newWorld(t, mastodontest.Options{}, func(c *Config) { c.WebhookSecret = []byte(hookSecret) })
+	w := newPacedWorld(t, slowBodies(), mastodontest.Options{}, func(c *Config) { c.WebhookSecret = []byte(hookSecret) })
 	alice := w.in("alice")
 	for _, route := range []string{"PUT /api/v1/consent", "POST /api/v1/imports", "POST /hooks/mastodon"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
@@ -40,7 +48,7 @@ func TestSlowBodies(t *testing.T) {
 // The time for the body is not a time for the answer: what comes after it lasts as
 // long as it likes on the same connection.
 func TestBodiesInTimeLeaveTheConnectionAlone(t *testing.T) {
-	w := newWorld(t, mastodontest.Options{}, func(c *Config) { c.WebhookSecret = []byte(hookSecret) })
+	w := newPacedWorld(t, slowBodies(), mastodontest.Options{}, func(c *Config) { c.WebhookSecret = []byte(hookSecret) })
 	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
@@ -60,7 +68,7 @@ func TestBodiesInTimeLeaveTheConnectionAlone(t *testing.T) {
 
 // The same while a handler works: its request is not given up.
 func TestBodiesInTimeLeaveTheHandlerAlone(t *testing.T) {
-	w, k := deviceWorld(t)
+	w, k := deviceWorld(t, slowBodies())
 	alice := w.in("alice")
 	k.during = func() { <-time.After(w.s.pace.body * 3 / 2) }
 	assert.Equal(t, http.StatusCreated, alice.do("POST", "/api/v1/devices", `{"name":"Phone","service":"xmpp"}`).status)

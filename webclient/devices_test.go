@@ -16,10 +16,10 @@ import (
 )
 
 // deviceWorld is a world with device passwords, for phones too.
-func deviceWorld(t *testing.T) (*world, *keeper) {
+func deviceWorld(t *testing.T, paces ...pace) (*world, *keeper) {
 	t.Helper()
 	var k *keeper
-	w := newWorld(t, mastodontest.Options{}, func(c *Config) {
+	w := newPacedWorld(t, append(paces, usualPace())[0], mastodontest.Options{}, func(c *Config) {
 		k = newKeeper(c.Now)
 		c.Devices, c.SIPServer = k, "sip.social.example"
 	})

@@ -70,13 +70,39 @@ type world struct {
 	issuer   *issuer
 	importer *importer
 	cfg      Config
+	pace     pace
 	stop     func() // ends Run and waits for it; the listener goes on
+}
+
+// usualPace has what is done again and again done often. What must come in time has
+// time, for whoever is slow here is the machine; see hastyWorld.
+func usualPace() pace {
+	return pace{
+		tidy: 10 * time.Millisecond, sweep: 100 * time.Millisecond, names: 100 * time.Millisecond, body: time.Minute, hookBody: time.Minute, heartbeat: 20 * time.Millisecond, glance: 5 * time.Millisecond,
+		standingCheck: 5 * time.Minute, standingRetry: 30 * time.Second, standingWait: 20 * time.Second,
+		standingRound: 20 * time.Millisecond, standingSweep: 20 * time.Millisecond, standingHold: time.Minute, watcherWait: time.Minute,
+		importRetry: time.Millisecond, importMax: 5 * time.Millisecond, importGiveUp: 24 * time.Hour, importBatch: 5 * time.Second,
+		revokeRetry: time.Minute,
+	}
 }
 
 // newWorld starts everything. change may adjust the configuration.
 func newWorld(t *testing.T, opt mastodontest.Options, change func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, log: &record{}, db: sqldbtest.New(t)}
+	return newPacedWorld(t, usualPace(), opt, change)
+}
+
+// hastyWorld is one for those who let Mastodon hang, and wait until it is given up.
+func hastyWorld(t *testing.T, opt mastodontest.Options, change func(*Config)) *world {
+	t.Helper()
+	pace := usualPace()
+	pace.standingWait = time.Second
+	return newPacedWorld(t, pace, opt, change)
+}
+
+func newPacedWorld(t *testing.T, pace pace, opt mastodontest.Options, change func(*Config)) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{}, log: &record{}, db: sqldbtest.New(t), pace: pace}
 	w.issuer = newIssuer(w.clock.now)
 	w.importer = newImporter()
 	opt.Now = w.clock.now
@@ -92,7 +118,7 @@ func newWorld(t *testing.T, opt mastodontest.Options, change func(*Config)) *wor
 	}))
 	w.url = "http://" + front.Listener.Addr().String()
 	client, err := mastodon.New(mastodon.Config{BaseURL: origin, Now: w.clock.now,
-		HTTP: &http.Client{Transport: transport, Timeout: 2 * time.Second}})
+		HTTP: &http.Client{Transport: transport, Timeout: 2 * pace.standingWait}})
 	require.NoError(t, err)
 	w.cfg = Config{
 		PublicURL: w.url, InstanceURL: origin, InstanceName: "Social Example", LocalDomain: "social.example",
@@ -115,13 +141,7 @@ func newWorld(t *testing.T, opt mastodontest.Options, change func(*Config)) *wor
 func (w *world) boot() {
 	s, err := New(w.cfg)
 	require.NoError(w.t, err)
-	s.pace = pace{
-		tidy: 10 * time.Millisecond, sweep: 100 * time.Millisecond, names: 100 * time.Millisecond, body: 200 * time.Millisecond, hookBody: 200 * time.Millisecond, heartbeat: 20 * time.Millisecond, glance: 5 * time.Millisecond,
-		standingCheck: 5 * time.Minute, standingRetry: 30 * time.Second, standingWait: time.Second,
-		standingRound: 20 * time.Millisecond, standingSweep: 20 * time.Millisecond, standingHold: time.Minute, watcherWait: 50 * time.Millisecond,
-		importRetry: time.Millisecond, importMax: 5 * time.Millisecond, importGiveUp: 24 * time.Hour, importBatch: 5 * time.Second,
-		revokeRetry: time.Minute,
-	}
+	s.pace = w.pace
 	w.s = s
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -137,7 +157,7 @@ func (w *world) boot() {
 // eventually waits for something that another goroutine does.
 func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

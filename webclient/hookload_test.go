@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -26,7 +25,6 @@ func loadWorld(t *testing.T) *world {
 		c.WebhookSecret = []byte(hookSecret)
 		c.ClientAddr = func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get(fromAddress)) }
 	})
-	w.s.pace.hookBody = time.Minute
 	return w
 }
 

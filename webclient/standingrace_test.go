@@ -58,7 +58,9 @@ func gatedWorld(t *testing.T, change func(*Config)) (*world, *gate) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(transport.CloseIdleConnections)
 	g := &gate{RoundTripper: transport}
-	w := newWorld(t, mastodontest.Options{}, func(c *Config) {
+	pace := usualPace()
+	pace.standingWait = time.Minute
+	w := newPacedWorld(t, pace, mastodontest.Options{}, func(c *Config) {
 		var err error
 		c.Mastodon, err = mastodon.New(mastodon.Config{BaseURL: c.InstanceURL, Now: c.Now, HTTP: &http.Client{Transport: g}})
 		require.NoError(t, err)
@@ -67,7 +69,6 @@ func gatedWorld(t *testing.T, change func(*Config)) (*world, *gate) {
 			change(c)
 		}
 	})
-	w.s.pace.standingWait = time.Minute
 	return w, g
 }
 
