@@ -67,7 +67,7 @@ func TestSlowReaderIsCutAndBounded(t *testing.T) {
 		flooded <- n
 	}()
 	s := newStack(t, stackConfig{upstream: l.Addr().String(), change: func(c *gateway.Config) {
-		c.Limits.Stall = time.Second
+		c.Limits.Stall = 3 * time.Second
 	}})
 	s.consent("alice", true, true, true)
 	p := s.online("alice", "")

@@ -45,7 +45,7 @@ func TestAServerThatDoesNotAnswerIsNotOneThatHides(t *testing.T) {
 		}, "remote-connection-failed", "server_slow"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, _ := recordedWith(t, c.script, func(c *gateway.Config) { c.Limits.Stall = time.Second })
+			s, _ := recordedWith(t, c.script, func(c *gateway.Config) { c.Limits.Stall = 3 * time.Second })
 			s.consent("alice", c.shown, c.shown, c.shown)
 			condition, _ := c.start(s).ended()
 			require.Equal(t, c.condition, condition)
