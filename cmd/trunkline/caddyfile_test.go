@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/trunkline-chat/trunkline/internal/integration"
 )
 
 const caddyfile = "../../Caddyfile.example"
@@ -68,11 +71,10 @@ func upstream(t *testing.T, name string) string {
 // upstreams, and returns the port's address.
 func startCaddy(t *testing.T, trunkline, mastodon, streaming string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := integration.FreePort()
 	require.NoError(t, err)
-	addr := l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(addr)
+	port := strconv.Itoa(free)
+	addr := net.JoinHostPort("127.0.0.1", port)
 	text, err := os.ReadFile(caddyfile)
 	require.NoError(t, err)
 	config := "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n" + strings.NewReplacer(
@@ -112,7 +114,7 @@ func runProxy(t *testing.T, cmd *exec.Cmd, addr string) {
 // await waits until something is so.
 func await(t *testing.T, so func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

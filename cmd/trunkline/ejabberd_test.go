@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -71,7 +72,9 @@ type ejStack struct {
 // configuration.
 func newEjStack(t testing.TB, cfg tokens.Config, change ...string) *ejStack {
 	t.Helper()
-	return newEjStackAt(t, "127.0.0.1:0", cfg, change...)
+	port, err := integration.FreePort() // which nobody takes while the service is down
+	require.NoError(t, err)
+	return newEjStackAt(t, fmt.Sprintf("127.0.0.1:%d", port), cfg, change...)
 }
 
 // newEjStackAt is newEjStack with the service at an address, or on a Unix socket

@@ -150,7 +150,7 @@ func TestServeTellsTheServiceManager(t *testing.T) {
 	defer socket.Close()
 	next := func() string {
 		b := make([]byte, 100)
-		require.NoError(t, socket.SetReadDeadline(time.Now().Add(10*time.Second)))
+		require.NoError(t, socket.SetReadDeadline(time.Now().Add(time.Minute)))
 		n, err := socket.Read(b)
 		require.NoError(t, err)
 		return string(b[:n])
@@ -236,7 +236,7 @@ func (b *browser) send(format string, args ...any) {
 // expect reads frames until one holds text.
 func (b *browser) expect(text string) string {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
 	for {
 		_, frame, err := b.conn.Read(ctx)
@@ -251,7 +251,7 @@ func (b *browser) expect(text string) string {
 func (b *browser) closed(text string) {
 	b.t.Helper()
 	b.expect(text)
-	ctx, cancel := context.WithTimeout(b.t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
 	for {
 		if _, _, err := b.conn.Read(ctx); err != nil {

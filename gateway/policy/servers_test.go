@@ -87,7 +87,7 @@ func (p *pair) bind(c Consent) string {
 }
 
 func (p *pair) patience() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(p.t.Context(), 10*time.Second)
+	return context.WithTimeout(p.t.Context(), time.Minute)
 }
 
 // send asks the policy and writes what it says.
