@@ -59,3 +59,33 @@ func TestASilentBrowserIsPingedNowAndThen(t *testing.T) {
 		}
 	})
 }
+
+// TestHalfOpenPeersAreFoundInAMinute holds for the defaults: a look just before
+// the silence is long enough is followed by another a turn later.
+func TestHalfOpenPeersAreFoundInAMinute(t *testing.T) {
+	l := Limits{}.complete()
+	require.LessOrEqual(t, l.DeadAfter+l.turn(), time.Minute)
+	require.Greater(t, l.DeadAfter, 2*(l.PingEvery+l.turn()), "more than one ping may be lost")
+}
+
+// TestPulseLooksAtEachStreamOnceATurn also after others have left.
+func TestPulseLooksAtEachStreamOnceATurn(t *testing.T) {
+	p := &pulse{}
+	streams := make([]*stream, 3*pulseSlots+5)
+	for i := range streams {
+		streams[i] = &stream{}
+		p.add(streams[i])
+	}
+	for i := 0; i < len(streams); i += 2 {
+		p.remove(streams[i])
+	}
+	seen := map[*stream]int{}
+	for slot := range pulseSlots {
+		for _, s := range p.of(slot, nil) {
+			seen[s]++
+		}
+	}
+	for i, s := range streams {
+		require.Equal(t, i%2, seen[s], i)
+	}
+}

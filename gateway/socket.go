@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,9 +25,9 @@ type socket struct {
 	acks atomic.Bool
 
 	stirred atomic.Bool   // bytes have come since tire
-	tired   atomic.Bool   // fill is to return errRest
-	asleep  atomic.Bool   // nobody reads: a function waits in resting
-	ticket  atomic.Uint64 // the last one there
+	ticket  atomic.Uint64 // the last one in resting
+	mu      sync.Mutex    // of reader and the deadline for reading
+	reader  readerState
 
 	into      filler
 	read      descriptor
@@ -40,6 +41,16 @@ type socket struct {
 	writeErr  error
 	writeable func(fd uintptr) bool
 }
+
+// readerState is what becomes of the goroutine that reads from a socket. The
+// deadline for reading has passed while it is tired, and only then.
+type readerState uint8
+
+const (
+	awake  readerState = iota
+	tired              // fill is to return errRest
+	asleep             // there is none: a function waits in resting
+)
 
 // filler takes in bytes, and lets go of its memory when there are none.
 type filler interface {
@@ -73,9 +84,7 @@ func (c *socket) fill(f filler) (int, error) {
 			c.stirred.Store(true)
 		}
 		return c.n, c.err
-	case c.tired.Load() && errors.Is(err, os.ErrDeadlineExceeded):
-		c.tired.Store(false)
-		_ = c.SetReadDeadline(time.Time{})
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.become(awake) == tired:
 		f.Release()
 		return 0, errRest
 	default:
@@ -86,28 +95,45 @@ func (c *socket) fill(f filler) (int, error) {
 // errRest is what fill returns when nothing has come for a while.
 var errRest = errors.New("gateway: nothing comes")
 
-// tire has the goroutine in fill return if nothing has come since the last
-// call. Any goroutine may call it.
+// tire has the goroutine in fill, or the next call of it, return errRest if
+// nothing has come since the last call of tire. Any goroutine may call it.
 func (c *socket) tire() {
-	if c.raw == nil || c.asleep.Load() || c.stirred.Swap(false) {
+	if c.raw == nil || c.stirred.Swap(false) {
 		return
 	}
-	c.tired.Store(true)
-	_ = c.SetReadDeadline(time.Unix(1, 0))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reader == awake {
+		c.reader = tired
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+	}
 }
 
-// rest leaves the connection to r until there is something to read, or wake is
-// called: then read is, once. After that, which may be before rest returns,
-// another goroutine calls fill. It reports false if nothing of that is so.
+// become sets the state of the reader, which is not to be tired, and returns
+// what it was.
+func (c *socket) become(next readerState) (was readerState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reader == tired {
+		_ = c.SetReadDeadline(time.Time{})
+	}
+	was, c.reader = c.reader, next
+	return was
+}
+
+// rest leaves the connection to r. Once there is something to read, or wake is
+// called, read is called, once; it may be before rest returns. After that,
+// another goroutine calls fill. False: read will not be called, and the caller
+// goes on calling fill.
 func (c *socket) rest(r *resting, read func()) (ok bool) {
 	ticket := r.ticket()
-	c.asleep.Store(true)
 	c.ticket.Store(ticket)
+	c.become(asleep)
 	err := c.raw.Control(func(fd uintptr) {
-		ok = r.rest(ticket, fd, func() { c.asleep.Store(false); read() })
+		ok = r.rest(ticket, fd, func() { c.become(awake); read() })
 	})
-	if !ok || err != nil {
-		c.asleep.Store(false)
+	if !ok || err != nil { // they go together
+		c.become(awake)
 	}
 	return ok
 }

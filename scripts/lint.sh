@@ -12,6 +12,11 @@ unformatted=$(git ls-files -z -co --exclude-standard "*.go" | xargs -0r gofmt -l
 say "go vet"
 go vet ./...
 
+say "The gateway builds where its system calls are other ones"
+for target in linux/386 darwin/arm64 windows/amd64; do
+	GOOS=${target%/*} GOARCH=${target#*/} go build ./gateway
+done
+
 say "staticcheck"
 "$(tool staticcheck)" ./...
 

@@ -23,10 +23,6 @@ type sleeping struct {
 
 func newSleeping(t *testing.T) *sleeping {
 	t.Helper()
-	if runtime.GOOS != "linux" {
-		require.False(t, (&resting{}).rest(1, 0, nil))
-		return nil
-	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
@@ -75,15 +71,22 @@ func (s *sleeping) reader() {
 	}
 }
 
+func (s *sleeping) untilAsleep(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		s.sock.tire()
+		s.sock.mu.Lock()
+		defer s.sock.mu.Unlock()
+		return s.sock.reader == asleep
+	}, 10*time.Second, time.Millisecond)
+}
+
 func TestWhoeverRestsIsWokenByBytes(t *testing.T) {
 	s := newSleeping(t)
-	if s == nil {
-		return
-	}
 	go s.reader()
 	for _, say := range []string{"one", "two", "three"} {
 		// Bytes since the last look keep the reader where it is.
-		require.Eventually(t, func() bool { s.sock.tire(); return s.sock.asleep.Load() }, 10*time.Second, time.Millisecond)
+		s.untilAsleep(t)
 		s.sock.tire() // nobody is there to be tired
 		_, err := io.WriteString(s.far, say)
 		require.NoError(t, err)
@@ -93,7 +96,7 @@ func TestWhoeverRestsIsWokenByBytes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "more", <-s.read, "once awake it stays")
 	}
-	require.Eventually(t, func() bool { s.sock.tire(); return s.sock.asleep.Load() }, 10*time.Second, time.Millisecond)
+	s.untilAsleep(t)
 	require.NoError(t, s.far.Close())
 	require.Equal(t, "woken", <-s.read, "the end is something to read")
 	require.Equal(t, "EOF", <-s.read)
@@ -101,11 +104,8 @@ func TestWhoeverRestsIsWokenByBytes(t *testing.T) {
 
 func TestRestEndsByWakeOnce(t *testing.T) {
 	s := newSleeping(t)
-	if s == nil {
-		return
-	}
 	go s.reader()
-	require.Eventually(t, func() bool { s.sock.tire(); return s.sock.asleep.Load() }, 10*time.Second, time.Millisecond)
+	s.untilAsleep(t)
 	s.sock.wake(&s.r)
 	s.sock.wake(&s.r)
 	require.Equal(t, "woken", <-s.read)
@@ -119,11 +119,8 @@ func TestRestEndsByWakeOnce(t *testing.T) {
 // TestNobodyRestsAfterTheEnd: those who do are woken, later ones are refused.
 func TestNobodyRestsAfterTheEnd(t *testing.T) {
 	s := newSleeping(t)
-	if s == nil {
-		return
-	}
 	go s.reader()
-	require.Eventually(t, func() bool { s.sock.tire(); return s.sock.asleep.Load() }, 10*time.Second, time.Millisecond)
+	s.untilAsleep(t)
 	s.r.close()
 	require.Equal(t, "woken", <-s.read)
 	require.Eventually(t, func() bool {
@@ -140,9 +137,6 @@ func TestNobodyRestsAfterTheEnd(t *testing.T) {
 // TestWhoWaitsHoldsNoBuffer looks at the two ways to errRest.
 func TestWhoWaitsHoldsNoBuffer(t *testing.T) {
 	s := newSleeping(t)
-	if s == nil {
-		return
-	}
 	b := newBrowser(s.sock, nil)
 	b.begin()
 	b.begin()                                             // as if it had rested
@@ -155,7 +149,6 @@ func TestWhoWaitsHoldsNoBuffer(t *testing.T) {
 	b.roused = false
 	_, err = s.far.Write([]byte{0x8a, 0x80, 1, 2, 3, 4})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return s.sock.stirred.Load() }, 10*time.Second, time.Millisecond)
 	done := make(chan error, 1)
 	go func() { _, err := b.read(func() int { return 100 }, s.sock.tire); done <- err }()
 	require.Eventually(t, func() bool {
@@ -171,32 +164,38 @@ func TestWhoWaitsHoldsNoBuffer(t *testing.T) {
 	require.True(t, b.in.IsIdle())
 }
 
-// TestHalfOpenPeersAreFoundInAMinute holds for the defaults: a look just before
-// the silence is long enough is followed by another a turn later.
-func TestHalfOpenPeersAreFoundInAMinute(t *testing.T) {
-	l := Limits{}.complete()
-	require.LessOrEqual(t, l.DeadAfter+l.turn(), time.Minute)
-	require.Greater(t, l.DeadAfter, 2*(l.PingEvery+l.turn()), "more than one ping may be lost")
-}
-
-// TestPulseLooksAtEachStreamOnceATurn also after others have left.
-func TestPulseLooksAtEachStreamOnceATurn(t *testing.T) {
-	p := &pulse{}
-	streams := make([]*stream, 3*pulseSlots+5)
-	for i := range streams {
-		streams[i] = &stream{}
-		p.add(streams[i])
-	}
-	for i := 0; i < len(streams); i += 2 {
-		p.remove(streams[i])
-	}
-	seen := map[*stream]int{}
-	for slot := range pulseSlots {
-		for _, s := range p.of(slot, nil) {
-			seen[s]++
+// TestTiredReadersRest whenever tire comes: before a reader waits, while it does,
+// when bytes come at the same time, and where it was about to rest anyway.
+func TestTiredReadersRest(t *testing.T) {
+	s := newSleeping(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	say := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			s.sock.tire()
+			runtime.Gosched()
 		}
-	}
-	for i, s := range streams {
-		require.Equal(t, i%2, seen[s], i)
+	})
+	wg.Go(func() {
+		for range say {
+			_, _ = io.WriteString(s.far, "x")
+		}
+	})
+	defer close(say)
+	for rests := 0; rests < 2000; {
+		var b plainBytes
+		_, err := s.sock.fill(&b)
+		if err == nil {
+			continue
+		}
+		require.ErrorIs(t, err, errRest, "after %d rests", rests)
+		awake := make(chan struct{})
+		require.True(t, s.sock.rest(&s.r, func() { close(awake) }))
+		say <- struct{}{}
+		<-awake
+		rests++
 	}
 }
