@@ -29,7 +29,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := g.newStream(r)
-	if err := g.streams.admit(s); err != nil {
+	displaced, err := g.streams.admit(s)
+	if err != nil {
 		status := http.StatusServiceUnavailable
 		if errors.Is(err, errAddressFull) {
 			status = http.StatusTooManyRequests
@@ -37,6 +38,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "5")
 		g.refuse(w, r, refusal(err), status, "too many connections, or closing; try again soon")
 		return
+	}
+	if displaced != nil {
+		displaced.finish(endCrowded)
 	}
 	conn, early, err := upgrade(w, r)
 	if err != nil {

@@ -14,6 +14,7 @@ var (
 	errDraining    = errors.New("gateway: shutting down")
 	errFull        = errors.New("gateway: too many streams")
 	errAddressFull = errors.New("gateway: too many streams from this address")
+	errCrowded     = errors.New("gateway: too many streams that have not logged in")
 )
 
 // refusal is such a reason as a label in metrics and logs.
@@ -23,6 +24,8 @@ func refusal(err error) string {
 		return "shutting_down"
 	case errors.Is(err, errAddressFull):
 		return "address_full"
+	case errors.Is(err, errCrowded):
+		return "crowded"
 	default:
 		return "full"
 	}
@@ -88,6 +91,8 @@ var (
 		code: websocket.StatusPolicyViolation, text: "Log in first."}
 	endAuthTime = ending{reason: "login_timeout", condition: framing.ConnectionTimeout,
 		code: websocket.StatusPolicyViolation, text: "The login took too long."}
+	endCrowded = ending{reason: "crowded", condition: framing.ResourceConstraint,
+		code: websocket.StatusTryAgainLater, text: "Too many connections wait for a login. Please try again soon."}
 	endAuthBytes = ending{reason: "login_too_big", condition: framing.PolicyViolation,
 		code: websocket.StatusMessageTooBig, text: "Too much was sent before the login.", abrupt: true}
 	endTooBig = ending{reason: "too_big", condition: framing.PolicyViolation,

@@ -67,7 +67,7 @@ func (m *metrics) begin() {
 		of    *prometheus.CounterVec
 		words []string
 	}{
-		{m.refused, []string{"origin", "subprotocol", "full", "address_full", "handshakes", "shutting_down"}},
+		{m.refused, []string{"origin", "subprotocol", "full", "address_full", "crowded", "handshakes", "shutting_down"}},
 		{m.slowed, []string{"stream", "account", "address"}},
 		{m.logins, []string{"success", "not-authorized", "temporary-auth-failure", "server-not-authorized", "server-temporary-auth-failure", "server-other"}},
 		{m.resumes, []string{"resumed", "refused", "server_refused"}},

@@ -18,6 +18,7 @@ type registry struct {
 	mu           sync.Mutex
 	draining     bool
 	all          map[*stream]struct{}
+	strangers    lobby
 	byAddress    map[string]int
 	byAccount    map[string][]*stream
 	bySession    map[string][]*stream
@@ -29,6 +30,7 @@ func newRegistry(l Limits) *registry {
 	return &registry{
 		limits:       l,
 		all:          map[*stream]struct{}{},
+		strangers:    newLobby(l.Streams),
 		byAddress:    map[string]int{},
 		byAccount:    map[string][]*stream{},
 		bySession:    map[string][]*stream{},
@@ -37,21 +39,26 @@ func newRegistry(l Limits) *registry {
 	}
 }
 
-// admit takes in a new stream from an address, or says why not.
-func (r *registry) admit(s *stream) error {
+// admit takes in a new stream from an address, or says why not. displaced, if
+// there is one, has to end.
+func (r *registry) admit(s *stream) (displaced *stream, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.draining:
-		return errDraining
+		return nil, errDraining
 	case len(r.all) >= r.limits.Streams:
-		return errFull
+		return nil, errFull
 	case r.byAddress[s.limitKey] >= r.limits.PerAddress:
-		return errAddressFull
+		return nil, errAddressFull
+	}
+	displaced, ok := r.strangers.enter(s)
+	if !ok {
+		return nil, errCrowded
 	}
 	r.all[s] = struct{}{}
 	r.byAddress[s.limitKey]++
-	return nil
+	return displaced, nil
 }
 
 // binding is what a stream hangs on: the end of any of them ends the stream.
@@ -68,6 +75,7 @@ func (r *registry) bind(s *stream, b binding) bool {
 		return false
 	}
 	s.bound = b
+	r.strangers.leave(s)
 	put(r.byAccount, b.account, s)
 	put(r.bySession, b.session, s)
 	put(r.byCredential, b.credential, s)
@@ -79,6 +87,9 @@ func (r *registry) release(s *stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unbind(s)
+	if _, live := r.all[s]; live {
+		r.strangers.take(s)
+	}
 }
 
 // remove forgets a stream.
@@ -89,6 +100,7 @@ func (r *registry) remove(s *stream) {
 		return
 	}
 	r.unbind(s)
+	r.strangers.leave(s)
 	delete(r.all, s)
 	if r.byAddress[s.limitKey]--; r.byAddress[s.limitKey] == 0 {
 		delete(r.byAddress, s.limitKey)
@@ -160,14 +172,17 @@ func put(index map[string][]*stream, key string, s *stream) {
 	}
 }
 
-func drop(index map[string][]*stream, key string, s *stream) {
+// drop takes s out of an index, and reports whether it was there.
+func drop[K comparable](index map[K][]*stream, key K, s *stream) bool {
 	list := index[key]
 	i := slices.Index(list, s)
 	switch {
 	case i < 0:
+		return false
 	case len(list) == 1:
 		delete(index, key)
 	default:
 		index[key] = slices.Delete(list, i, i+1)
 	}
+	return true
 }
