@@ -33,12 +33,12 @@ func TestSilentBrowserIsNoticed(t *testing.T) {
 }
 
 func TestBrowserThatAnswersPingsStays(t *testing.T) {
-	const every, dead = 100 * time.Millisecond, 4 * time.Second
-	s, _ := recorded(t, func(c *gateway.Config) { c.Limits.PingEvery, c.Limits.DeadAfter = every, dead })
+	const dead = 3 * time.Second
+	s, _ := recorded(t, func(c *gateway.Config) { c.Limits.PingEvery, c.Limits.DeadAfter = 100*time.Millisecond, dead })
 	p := s.online("alice", "")
 	ended := make(chan error, 1)
-	go func() { _, err := p.read(); ended <- err }() // only pings come in
-	for range 2 * dead / every {
+	go func() { _, _, err := p.ws.Read(t.Context()); ended <- err }() // only pings come in
+	for began := time.Now(); time.Since(began) < 2*dead; {
 		select {
 		case <-p.pings:
 		case err := <-ended:
