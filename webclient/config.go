@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,6 +178,7 @@ func (c *Config) checkURLs() error {
 	if err != nil || (ws.Scheme != "ws" && ws.Scheme != "wss") || ws.Host == "" {
 		return fmt.Errorf("webclient: WebSocketURL: %q is not a ws:// or wss:// URL", c.WebSocketURL)
 	}
+	c.MediaOrigins = slices.Clone(c.MediaOrigins) // the caller keeps its own
 	for i, raw := range c.MediaOrigins {
 		media, err := origin(raw)
 		if err != nil {
