@@ -43,8 +43,10 @@ type Importer interface {
 		report func(i int, status, reason string) error) error
 }
 
-// ConsentWatcher is told of each change of consent after it was committed, in
-// order for each account. It returns when live streams know.
+// ConsentWatcher is told what an account's consent is after each change of it was
+// committed, by this process or by another that shares the database: soon, in
+// order for each account, and sometimes more than once. It returns when live
+// streams know.
 type ConsentWatcher func(account string, presence, typing, receipts bool)
 
 // Config is what a Server needs. Fields without a default must be set.

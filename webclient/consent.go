@@ -32,6 +32,10 @@ type consentJSON struct {
 	ChangedAt   *string `json:"changed_at"` // RFC 3339
 
 	Discoverable bool `json:"discoverable"` // see Config
+
+	// Pending says, in the answer to a change, that it is kept but that not every
+	// live stream is known to obey yet.
+	Pending bool `json:"pending,omitempty"`
 }
 
 // Consent is what account agreed to show; nothing, for somebody who was never
@@ -69,8 +73,8 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, l login) er
 	return nil
 }
 
-// changeConsent is PUT /api/v1/consent. It answers when live streams know, or
-// after some seconds: the change is kept in any case.
+// changeConsent is PUT /api/v1/consent. It answers when the live streams of every
+// process know, or after some seconds, with pending: the change is kept in any case.
 func (s *Server) changeConsent(w http.ResponseWriter, r *http.Request, l login) error {
 	var body struct {
 		Presence    *string `json:"presence"`
@@ -90,19 +94,29 @@ func (s *Server) changeConsent(w http.ResponseWriter, r *http.Request, l login) 
 		return badRequest("text_version is not a version of our texts.")
 	}
 	c := consentJSON{Presence: *body.Presence, Typing: *body.Typing, Receipts: *body.Receipts, TextVersion: *body.TextVersion}
-	if err := s.storeConsent(r.Context(), l.account, c); err != nil {
+	seq, err := s.storeConsent(r.Context(), l.account, c)
+	if err != nil {
 		return err
 	}
 	s.cfg.Log.InfoContext(r.Context(), "consent changed", "account", l.account, "presence", c.Presence,
 		"typing", c.Typing, "receipts", c.Receipts, "text_version", c.TextVersion)
-	s.tellWatcher(l.account)
-	return s.showConsent(w, r, l)
+	pending := !s.tellAll(r.Context(), l.account, seq)
+	if c, err = s.consent(r.Context(), l.account); err != nil {
+		return err
+	}
+	c.Pending = pending
+	s.answer(w, r, http.StatusOK, c)
+	return nil
 }
 
-// storeConsent keeps the change and its history together.
-func (s *Server) storeConsent(ctx context.Context, account string, c consentJSON) error {
+// storeConsent keeps the change together with its history, which is what the
+// processes follow, and returns its place there.
+func (s *Server) storeConsent(ctx context.Context, account string, c consentJSON) (seq int64, err error) {
 	args := []any{account, c.Presence, c.Typing, c.Receipts, c.TextVersion, s.now()}
-	err := s.cfg.DB.Update(ctx, func(tx *sql.Tx) error {
+	err = s.cfg.DB.Update(ctx, func(tx *sql.Tx) error {
+		if err := s.cfg.DB.Serialize(ctx, tx, consentTurn); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO consents (account_id, presence, typing, receipts, text_version, changed_at)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account_id) DO UPDATE SET presence = excluded.presence,
 			typing = excluded.typing, receipts = excluded.receipts, text_version = excluded.text_version,
@@ -110,44 +124,62 @@ func (s *Server) storeConsent(ctx context.Context, account string, c consentJSON
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO consent_changes
-			(account_id, presence, typing, receipts, text_version, changed_at) VALUES ($1, $2, $3, $4, $5, $6)`, args...)
-		return err
+		err = tx.QueryRowContext(ctx, `INSERT INTO consent_changes
+			(account_id, presence, typing, receipts, text_version, changed_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING seq`,
+			args...).Scan(&seq)
+		if err != nil {
+			return err
+		}
+		return s.cfg.DB.Notify(ctx, tx, consentChannel)
 	})
 	if err != nil {
-		return fmt.Errorf("webclient: consent: %w", err)
+		return 0, fmt.Errorf("webclient: consent: %w", err)
 	}
-	return nil
+	return seq, nil
+}
+
+// tellAll tells the watcher here, so that nothing depends on the feed where the
+// change was made, and waits until the other processes have told theirs. It
+// reports whether all have, within a few seconds.
+func (s *Server) tellAll(ctx context.Context, account string, seq int64) bool {
+	if s.cfg.ConsentChanged == nil {
+		return true
+	}
+	here := s.tellWatcher(account)
+	if !s.othersTold(ctx, seq, s.pace.watcherWait) {
+		s.cfg.Log.WarnContext(ctx, "other nodes take long to follow a change of consent", "account", account)
+		return false
+	}
+	return here
 }
 
 // tellWatcher tells the watcher and waits for it a few seconds. The change is
-// committed by then; nothing that the watcher does can undo it.
-func (s *Server) tellWatcher(account string) {
-	if s.cfg.ConsentChanged == nil {
-		return
-	}
+// committed by then; nothing that the watcher does can undo it. It reports whether
+// the watcher knows.
+func (s *Server) tellWatcher(account string) bool {
 	if !s.watchers.TryAcquire(1) { // Run has ended
-		s.callWatcher(account)
-		return
+		return s.callWatcher(account)
 	}
-	told := make(chan struct{})
+	told := make(chan bool, 1)
 	go func() {
 		defer s.watchers.Release(1)
-		defer close(told)
-		s.callWatcher(account)
+		told <- s.callWatcher(account)
 	}()
 	timer := time.NewTimer(s.pace.watcherWait)
 	defer timer.Stop()
 	select {
-	case <-told:
+	case ok := <-told:
+		return ok
 	case <-timer.C:
 		s.cfg.Log.Error("live streams take long to follow a change of consent", "account", account)
+		return false
 	}
 }
 
 // callWatcher tells what holds now, not what held when the change came in: of two
 // changes at once the watcher hears the later one last, however they are scheduled.
-func (s *Server) callWatcher(account string) {
+// It reports whether the watcher heard what holds.
+func (s *Server) callWatcher(account string) (told bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.cfg.Log.Error("telling live streams of a change of consent failed", "account", account, "panic", fmt.Sprint(p))
@@ -158,7 +190,7 @@ func (s *Server) callWatcher(account string) {
 	release, err := s.consentTurns.take(ctx, account)
 	if err != nil {
 		s.cfg.Log.Error("telling live streams of a change of consent failed", "account", account, "error", err)
-		return
+		return false
 	}
 	defer release()
 	presence, typing, receipts, err := s.Consent(ctx, account)
@@ -168,4 +200,5 @@ func (s *Server) callWatcher(account string) {
 		presence, typing, receipts = false, false, false
 	}
 	s.cfg.ConsentChanged(account, presence, typing, receipts)
+	return err == nil
 }

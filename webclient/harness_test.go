@@ -80,7 +80,7 @@ func usualPace() pace {
 	return pace{
 		tidy: 10 * time.Millisecond, sweep: 100 * time.Millisecond, names: 100 * time.Millisecond, body: time.Minute, hookBody: time.Minute, heartbeat: 20 * time.Millisecond, glance: 5 * time.Millisecond,
 		standingCheck: 5 * time.Minute, standingRetry: 30 * time.Second, standingWait: 20 * time.Second,
-		standingRound: 20 * time.Millisecond, standingSweep: 20 * time.Millisecond, standingHold: time.Minute, watcherWait: time.Minute,
+		standingRound: 20 * time.Millisecond, standingSweep: 20 * time.Millisecond, standingHold: time.Minute, watcherWait: time.Minute, consentPoll: 10 * time.Millisecond,
 		importRetry: time.Millisecond, importMax: 5 * time.Millisecond, importGiveUp: 24 * time.Hour, importBatch: 5 * time.Second,
 		revokeRetry: time.Minute,
 	}

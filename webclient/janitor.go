@@ -170,6 +170,7 @@ func (s *Server) sweep(ctx context.Context) error {
 		{`DELETE FROM logins WHERE ended_at < $1`, before(endedLoginMemory)},
 		{`DELETE FROM imports WHERE finished_at < $1`, before(endedLoginMemory)},
 		{`DELETE FROM follows WHERE seen_at < $1`, before(followMemory)},
+		{`DELETE FROM cursors WHERE name >= '` + followerPrefix + `' AND name < '` + followerEnd + `' AND at <= $1`, before(followerGone)},
 	} {
 		if _, err := s.cfg.DB.ExecContext(ctx, old.query, old.time); err != nil {
 			return fmt.Errorf("webclient: sweep: %w", err)

@@ -21,6 +21,7 @@ type metrics struct {
 
 	mu     sync.Mutex
 	silent time.Time // since when Mastodon does not answer; zero: it does
+	deaf   time.Time // since when changes of consent could not be followed; zero: they are
 }
 
 const outcomeUnknown = "unknown" // beside the words of accounts.standing
@@ -42,14 +43,38 @@ func newMetrics(reg prometheus.Registerer, now func() time.Time) (*metrics, erro
 	silence := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "trunkline_mastodon_unreachable_seconds",
 		Help: "For how long Mastodon has not answered; 0 while it does."},
 		func() float64 { return m.silence(now()).Seconds() })
+	deafness := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "trunkline_consent_deaf_seconds",
+		Help: "For how long changes of consent by other nodes could not be followed; 0 while they are."},
+		func() float64 { return m.deafness(now()).Seconds() })
 	var errs []error
-	for _, c := range []prometheus.Collector{m.checks, m.hooks, m.refused, m.pending, silence} {
+	for _, c := range []prometheus.Collector{m.checks, m.hooks, m.refused, m.pending, silence, deafness} {
 		errs = append(errs, reg.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("webclient: metrics: %w", err)
 	}
 	return m, nil
+}
+
+// followed notes whether the changes of consent could be followed just now.
+func (m *metrics) followed(err error, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case err == nil:
+		m.deaf = time.Time{}
+	case m.deaf.IsZero():
+		m.deaf = now
+	}
+}
+
+func (m *metrics) deafness(now time.Time) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.deaf.IsZero() {
+		return 0
+	}
+	return now.Sub(m.deaf)
 }
 
 // asked counts one question.

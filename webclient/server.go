@@ -39,6 +39,7 @@ type Server struct {
 
 	wakeStanding chan struct{}
 
+	consents                    consentFeed
 	consentTurns, standingTurns turns // one change, one check per account at a time
 
 	watchers *semaphore.Weighted // each call of the consent watcher holds one, Run's end all
@@ -62,6 +63,7 @@ type pace struct {
 	standingSweep time.Duration // the same for people who are not online
 	standingHold  time.Duration // how long public profiles may be told from caches
 	watcherWait   time.Duration // how long a change of consent waits for live streams
+	consentPoll   time.Duration // how often the changes of consent are looked at
 	importRetry   time.Duration // first back-off of an import, doubled up to importRetryMax
 	importMax     time.Duration
 	importGiveUp  time.Duration // age at which an import that gets nowhere ends
@@ -74,7 +76,7 @@ func defaultPace() pace {
 		tidy: time.Second, sweep: time.Minute, names: time.Hour, body: 30 * time.Second, hookBody: 5 * time.Second, heartbeat: 15 * time.Second, glance: 2 * time.Second,
 		standingCheck: 5 * time.Minute, standingRetry: 30 * time.Second, standingWait: 4 * time.Second,
 		standingRound: 5 * time.Second, standingSweep: time.Minute, standingHold: time.Minute,
-		watcherWait: 4 * time.Second,
+		watcherWait: 4 * time.Second, consentPoll: time.Second,
 		importRetry: time.Second, importMax: 30 * time.Second, importGiveUp: 24 * time.Hour, importBatch: 5 * time.Minute,
 		revokeRetry: time.Minute,
 	}
@@ -119,6 +121,9 @@ func New(cfg Config) (*Server, error) {
 	if s.instance, err = origin(cfg.InstanceURL); err != nil {
 		return nil, fmt.Errorf("webclient: InstanceURL: %w", err)
 	}
+	if s.consents, err = newConsentFeed(cfg.Rand); err != nil {
+		return nil, err
+	}
 	s.sessions = newSessions(cfg)
 	if s.pages, err = newPages(cfg); err != nil {
 		return nil, err
@@ -131,7 +136,8 @@ func New(cfg Config) (*Server, error) {
 
 // Run does the work that no request waits for, until ctx ends: it ends expired
 // logins, revokes unused Mastodon tokens, asks whether people may still use the
-// instance, clears away old rows, and runs imports.
+// instance, clears away old rows, runs imports, and tells of changes of consent
+// that other processes made. It returns an error when the last cannot begin.
 // When it returns, nothing of the Server runs any more except requests. Call it
 // once.
 func (s *Server) Run(ctx context.Context) error {
@@ -147,6 +153,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.tidy(ctx) })
 	group.Go(func() error { return s.runImports(ctx) })
 	group.Go(func() error { return s.watchStanding(ctx) })
+	group.Go(func() error { return s.followConsent(ctx) })
 	return group.Wait()
 }
 

@@ -128,7 +128,7 @@ func newNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (*node, 
 // serve runs the node until ctx ends or a part fails, and then ends it in the
 // order in which people lose least.
 func (n *node) serve(ctx context.Context, host systemd) error {
-	sockets, err := n.listen(ctx)
+	sockets, err := n.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -186,6 +186,21 @@ func (n *node) serve(ctx context.Context, host systemd) error {
 	//    caller, when nothing uses it any more.
 	endWork()
 	return group.Wait()
+}
+
+// begin opens the listeners, which nobody is served on yet, and notes where the
+// changes of consent stand: a stream, or a session that waits for a resumption, is
+// judged by the consent that holds when it becomes known here, and hears of what
+// changes later.
+func (n *node) begin(ctx context.Context) (l listeners, err error) {
+	if l, err = n.listen(ctx); err != nil {
+		return l, err
+	}
+	if err := n.web.Begin(ctx); err != nil {
+		l.close()
+		return l, err
+	}
+	return l, nil
 }
 
 // drain gives one part of the shutdown its time. ctx has ended already, so only

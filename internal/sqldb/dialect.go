@@ -23,8 +23,8 @@ func (db *DB) Dialect() Dialect { return db.dialect }
 // Serialize makes every other transaction that calls it with the same name wait
 // until tx has ended. Whoever numbers rows that others follow calls it before
 // anything else in tx, so that a smaller number never becomes visible after a
-// greater one. The names are fixed: "revocations". On SQLite there is one
-// writer at a time anyway.
+// greater one. The names are fixed: "revocations", which changes of consent share,
+// because a turn is a table. On SQLite there is one writer at a time anyway.
 func (db *DB) Serialize(ctx context.Context, tx *sql.Tx, name string) error {
 	if db.dialect == SQLite {
 		return nil

@@ -117,7 +117,8 @@ CREATE TABLE handoffs (
 );
 CREATE INDEX handoffs_created ON handoffs (created_at);
 
--- What a person agreed to show now, and every change of it.
+-- What a person agreed to show now, and every change of it, for every process
+-- that holds streams. Polled by seq.
 CREATE TABLE consents (
     account_id   TEXT PRIMARY KEY NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     presence     TEXT NOT NULL CHECK (presence IN ('nobody', 'contacts')),
@@ -236,7 +237,8 @@ CREATE TABLE access_tokens (
 );
 CREATE INDEX access_tokens_expiry ON access_tokens (expires_at);
 
--- How far a follower of the revocations has come.
+-- How far a follower has come: of the revocations, or (consent/…, one for each
+-- process) of consent_changes.
 CREATE TABLE cursors (
     name TEXT PRIMARY KEY NOT NULL,
     seq  INTEGER NOT NULL,
