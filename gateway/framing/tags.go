@@ -1,5 +1,7 @@
 package framing
 
+import "strings"
+
 // tagState is what is known of the start tag under way.
 type tagState struct {
 	first    int    // its first attribute in tree.attrs; until resolveAttrs their Space is the prefix
@@ -160,6 +162,10 @@ func (p *core) bind(prefix, uri string, offset, outside, next int) int {
 		return p.fail(BadNamespacePrefix, offset, "a reserved prefix or namespace")
 	case prefix != "" && uri == "":
 		return p.fail(BadNamespacePrefix, offset, "a prefix without a namespace")
+	case !p.limits.Trusted && strings.ContainsAny(uri, "\t\n\r"):
+		// By a reference, since plain ones are spaces. No URI holds them, and expat writes a line feed between a namespace and a
+		// name: to a server it could be another name.
+		return p.fail(BadFormat, offset, "a line break in the name of a namespace")
 	}
 	p.scope.bind(prefix, uri)
 	return next

@@ -67,11 +67,15 @@ next:
 	return false
 }
 
-// administers reports whether the IQ runs a command that is not for browsers, at the person's own server or at a part of it.
-// What a bot or a service elsewhere calls the same is theirs.
+// administers reports whether the IQ runs a command that is not for browsers, at the person's own server or at a part of it. The
+// same server may have other domains, which nobody here knows, so what is in the name space of such commands is not run at any
+// address without a localpart. A bare word ("config") is theirs who use it elsewhere.
 func (a *ask) administers() bool {
-	return a.asks(nsCommands, "command") && a.commands.has(a.e.First().Attr("node")) &&
-		(a.atHome() || strings.HasSuffix(a.to.domain, "."+a.state.Domain))
+	if !a.asks(nsCommands, "command") {
+		return false
+	}
+	node := a.e.First().Attr("node")
+	return a.commands.has(node) && (a.atHome() || strings.HasSuffix(a.to.wide, "."+a.wide.domain) || !a.to.local && len(nodeParts(node)) > 1)
 }
 
 // certifies reports whether the IQ changes the certificates with which the account can be logged in to.
@@ -80,8 +84,11 @@ func (a *ask) certifies() bool {
 	return a.typ == "set" && first != nil && strings.HasPrefix(first.Name.Space, nsCertificate)
 }
 
-// announces reports whether a message is for all people of the server: it goes to a resource of the server itself.
-func (a *ask) announces() bool { return a.to.class == toServer && a.to.full }
+// announces reports whether a message is for all people of the server: it goes to a resource of the server itself, or to one that
+// means the same at any domain that the server may have.
+func (a *ask) announces() bool {
+	return !a.to.local && a.to.full && (a.to.class == toServer || a.to.class == toNobody || a.to.all)
+}
 
 // registers reports whether the IQ changes an account (XEP-0077). Servers let anybody do so at the address of anybody on their
 // domain; a registration with another service is another matter.

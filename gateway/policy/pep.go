@@ -50,9 +50,9 @@ func (a *ask) opens(filter func(node string) bool) bool {
 	return false
 }
 
-// nodes yields what the IQ wants done with nodes of the account's own.
+// nodes yields what the IQ wants done with nodes that are the account's own, or may be.
 func (a *ask) nodes() iter.Seq[*framing.Element] {
-	if !a.sets(nsPubSub, "pubsub") && !a.sets(nsPubSubOwner, "pubsub") || !a.to.own() {
+	if !a.sets(nsPubSub, "pubsub") && !a.sets(nsPubSubOwner, "pubsub") || !a.to.own() && a.to.class != toNobody {
 		return func(func(*framing.Element) bool) {}
 	}
 	return a.e.First().Children()

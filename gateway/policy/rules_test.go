@@ -91,7 +91,6 @@ var presenceCases = []ruleCase{
 	{rule: "presence-held", in: "<presence/>", want: held, noLists: true},
 	{rule: "presence-held", in: "<presence to='romeo@social.example'/>", want: held, noLists: true},
 	{rule: "presence-held", in: "<presence to='Romeo@SOCIAL.example'/>", want: held, noLists: true},
-	{rule: "presence-held", in: "<presence to='\uff52omeo@social.example'/>", want: held, noLists: true},
 	{rule: "presence-subscribed", in: "<presence to='juliet@capulet.example' type='subscribed'/>", want: refuses, before: []string{useNone}},
 	{rule: "presence-held", in: "<presence/>", want: held, before: []string{useNone}},
 	{rule: "presence-leave-held", in: "<presence type='unavailable'/>", want: held, before: []string{useNone}},
@@ -161,6 +160,7 @@ var signalCases = []struct {
 	{"message-marker", "<acknowledged xmlns='urn:xmpp:chat-markers:0' id='m'/>", Consent{Receipts: true}},
 	{"message-event", "<x xmlns='jabber:x:event'><composing/><id>m</id></x>", Consent{Typing: true, Receipts: true}},
 	{"message-ringing", "<ringing xmlns='urn:xmpp:jingle-message:0' id='c'/>", Consent{Presence: true}},
+	{"message-idle", "<idle xmlns='urn:xmpp:idle:1' since='2026-01-01T00:00:00Z'/>", Consent{Presence: true}},
 }
 
 var iqCases = slices.Concat(commandCases, pepCases, []ruleCase{
@@ -236,7 +236,7 @@ func fired(s *Stream, e *framing.Element) string {
 
 func TestRules(t *testing.T) {
 	covered := map[string]bool{"privacy": true}
-	for _, cases := range [][]ruleCase{presenceCases, messageCases, iqCases, privacyCases} {
+	for _, cases := range [][]ruleCase{presenceCases, messageCases, iqCases, privacyCases, aliasCases} {
 		for _, c := range cases {
 			covered[c.rule] = true
 			t.Run(c.rule+" "+c.in, func(t *testing.T) {

@@ -169,7 +169,7 @@ func TestHiddenOnServers(t *testing.T) {
 			p := befriend(t, start)
 			require.Equal(t, lists, strings.Contains(p.bind(nobody), "delivery='live'"))
 			n := 0
-			for _, cases := range [][]ruleCase{presenceCases, messageCases, iqCases, privacyCases} {
+			for _, cases := range [][]ruleCase{presenceCases, messageCases, iqCases, privacyCases, aliasCases} {
 				for _, c := range cases {
 					if changesContacts(c.in) {
 						continue // on purpose, and for good: TestHiddenPersonChangesSubscriptions in gateway
@@ -238,7 +238,7 @@ func requireOnPurpose(t *testing.T, e integration.Element, after string) {
 	case "message":
 		require.NotEqual(t, "error", e.Attrs["type"], "after %s: %s", after, e.XML)
 		require.True(t, e.Has("<body>") || e.Has("<thread>"), "after %s: %s", after, e.XML)
-		for _, sign := range []string{"chatstates", "'urn:xmpp:receipts' id", "<displayed", "<rtt", "x:event", "<ringing"} {
+		for _, sign := range []string{"chatstates", "'urn:xmpp:receipts' id", "<displayed", "<rtt", "x:event", "<ringing", "<idle"} {
 			require.False(t, e.Has(sign), "after %s: %s", after, e.XML)
 		}
 	case "iq":

@@ -77,6 +77,7 @@ type Stream struct {
 	bind     string           // id of the client's bind request
 	arm      arming
 	last     address // that a stanza of the client went to
+	wide     folded  // whose stream it is
 }
 
 // phase is how far the stream has come.
@@ -103,6 +104,7 @@ func New(c Config) (*Stream, error) {
 	s := &Stream{aware: c.Aware, commands: c.Commands, nonce: hex.EncodeToString(nonce[:])}
 	s.state = state{Version: stateVersion, Identity: id, Consent: c.Consent}
 	s.state.Directed = map[string]directed{}
+	s.wide = foldAddress(id.Bare, id.Domain)
 	return s, nil
 }
 
