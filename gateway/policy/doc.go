@@ -17,8 +17,9 @@
 //     one for the client, because XEP-0198 counts on both sides. What may not leave is replaced by an IQ that the server
 //     counts and ignores, or, where the client needs to know, by one that it answers with an error; that answer is
 //     turned into the stanza error the client sees.
-//   - Nothing is believed because of how it is written: addresses are compared after normalisation, and an address that cannot
-//     be read counts as another person's.
+//   - Nothing is believed because of how it is written: addresses are compared after normalisation (RFC 7622), and an address that
+//     cannot be read, or that some server may read as the account's own or its domain's, counts as both: another person's, and the
+//     account's. Servers prepare addresses by stringprep, see fold.
 //
 // What it cannot see:
 //

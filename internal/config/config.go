@@ -91,7 +91,7 @@ type XMPP struct {
 	MaxStanzaBytes int64  `toml:"max_stanza_bytes" default:"262144" doc:"The largest stanza that passes, in bytes. Not more than the XMPP server accepts; Prosody's own default is 262144."`
 
 	Server            string   `toml:"server" default:"'auto'" doc:"Which XMPP server it is: 'prosody', 'ejabberd' or 'auto' ('ejabberd' if secrets.extauth_secret or ejabberd.api_url is set). At ejabberd contacts can find out a little more about people who hide; those are told so when they are asked for their consent. See docs/consent.md."`
-	ForbiddenCommands []string `toml:"forbidden_commands" default:"['admin']" example:"['admin', 'http://example.org/my-command']" doc:"Ad-hoc commands (XEP-0050) at your domain that nobody may run from a browser, by the beginnings of their nodes. The word admin stands for those that administer Prosody and ejabberd, see docs/consent.md. With [] an administrator's browser may run them, and so may whatever gets into that browser."`
+	ForbiddenCommands []string `toml:"forbidden_commands" default:"['admin']" example:"['admin', 'http://example.org/my-command']" doc:"Ad-hoc commands (XEP-0050) at your domain, and at others that your server may have, that nobody may run from a browser, by the beginnings of their nodes. The word admin stands for those that administer Prosody and ejabberd, see docs/consent.md. With [] an administrator's browser may run them, and so may whatever gets into that browser."`
 }
 
 // IsEjabberd reports whether ejabberd is the XMPP server, as far as the configuration says.
