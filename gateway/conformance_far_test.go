@@ -143,7 +143,7 @@ const (
 	farHeader = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='" + framing.NSStream +
 		"' from='" + domain + "' id='%s' version='1.0' xml:lang='en'>"
 	farMechanisms = "<stream:features><mechanisms xmlns='" + nsSASL + "'><mechanism>PLAIN</mechanism></mechanisms></stream:features>"
-	farBind       = "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/></stream:features>"
+	farBind       = "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/>" + blockingApart + "</stream:features>"
 )
 
 // greet answers a stream header with one of its own and features.

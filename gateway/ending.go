@@ -109,6 +109,8 @@ var (
 		code: websocket.StatusPolicyViolation, text: "The login has ended."}
 	endConsent = ending{reason: "consent_changed", condition: framing.Reset,
 		code: websocket.StatusNormalClosure, text: "What you show has changed. Please connect again."}
+	endBlocks = ending{reason: "blocks_changed", condition: framing.Reset,
+		code: websocket.StatusNormalClosure, text: "Whom you block has changed. Please connect again."}
 	endShutdown = ending{reason: "shutdown", condition: framing.SystemShutdown,
 		code: websocket.StatusGoingAway, server: cut, drain: true, text: "The gateway is restarting."}
 )

@@ -17,6 +17,7 @@ type forbidden struct{ rule, example, becomes string }
 // list: gateway/policy tests them, and the tests here that walk.
 var elsewhere = map[string]bool{
 	"presence-held": true, "presence-leave-held": true, "presence-rooms": true, "privacy-order-leave": true, "privacy-order-set": true,
+	"privacy-blocked": true,
 }
 
 func forbiddenRows(t *testing.T) (rows []forbidden) {

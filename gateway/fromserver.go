@@ -128,6 +128,9 @@ func (s *stream) judgeServer(e *framing.Element) {
 	case policy.End:
 		s.finish(endPolicy(v))
 	}
+	if v.Then == policy.EndStream {
+		s.finish(endBlocks)
+	}
 }
 
 // carryServer does what concerns the server.

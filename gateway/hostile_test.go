@@ -15,6 +15,7 @@ import (
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
 	"github.com/trunkline-chat/trunkline/gateway/framing/framingtest"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
 
 // recorder is a TCP server that keeps what the gateway sends and answers with
@@ -61,6 +62,9 @@ func newRecorder(t *testing.T, answers []turn) *recorder {
 // turn is what a recorder says when it has seen something after its last words.
 type turn struct{ seen, say string }
 
+// blockingApart spares a server of a test the question whom the person blocks.
+const blockingApart = "<blocking-apart xmlns='" + policy.NSGateway + "'/>"
+
 // answers let everybody in.
 var answers = []turn{
 	{"<stream:stream", "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='" + framing.NSStream +
@@ -68,7 +72,7 @@ var answers = []turn{
 		"'><mechanism>PLAIN</mechanism></mechanisms></stream:features>"},
 	{"</auth>", "<success xmlns='" + nsSASL + "'/>"},
 	{"<stream:stream", "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='" + framing.NSStream +
-		"' from='" + domain + "' id='r2' version='1.0'><stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>"},
+		"' from='" + domain + "' id='r2' version='1.0'><stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>" + blockingApart + "</stream:features>"},
 	{"</iq>", "<iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>alice@" + domain + "/r</jid></bind></iq>"},
 }
 

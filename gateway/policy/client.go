@@ -111,7 +111,8 @@ func (s *Stream) nonza(e *framing.Element) Verdict {
 }
 
 // beforeBind judges a stanza while the stream is not bound: the one that binds it, or the end (RFC 6120 §4.9.3.12, §7.1).
-// A resource that the client asks for is left out, because a resource that can be guessed can be asked (RFC 6120 §7.6).
+// A resource that the client asks for is left out, because a resource that can be guessed can be asked (RFC 6120 §7.6). Behind it goes
+// the question whom the person blocks.
 func (s *Stream) beforeBind(a *ask) Verdict {
 	e := a.e
 	if s.phase >= binding || !e.Is(framing.NSClient, "iq") || a.typ != "set" || e.ID() == "" || !a.to.own() ||
@@ -120,5 +121,10 @@ func (s *Stream) beforeBind(a *ask) Verdict {
 	}
 	s.phase, s.bind = binding, strings.Clone(e.ID())
 	frame := framing.AppendAttr([]byte("<iq xmlns='"+framing.NSClient+"' type='set'"), "id", s.bind)
-	return Verdict{Action: Replace, Frame: append(frame, "><bind xmlns='"+nsBind+"'/></iq>"...), Reason: "bind"}
+	frame = append(frame, "><bind xmlns='"+nsBind+"'/></iq>"...)
+	if !s.state.Blocks.Apart {
+		s.arm.blocks = s.id("blocks")
+		frame = append(frame, blocksRequest(s.arm.blocks)...)
+	}
+	return Verdict{Action: Replace, Frame: frame, Reason: "bind"}
 }

@@ -80,6 +80,9 @@ func settled(t *testing.T, c ruleCase, consent Consent, rule string) *Stream {
 	for _, frame := range c.before {
 		send(t, s, frame)
 	}
+	if rule == "privacy-blocked" {
+		s.state.Blocks.Unknown = true
+	}
 	if rule == "presence-rooms" {
 		for i := range maxDirected {
 			s.state.Directed[strings.Repeat("x", i+1)+"@rooms.example.net"] = room

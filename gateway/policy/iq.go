@@ -20,6 +20,7 @@ var iqRules = []rule{
 	{"iq-read-state", func(a *ask) bool { return !a.state.Consent.Receipts && (a.publishes(readState) || a.opens(readState)) }, refuse},
 	{"privacy", func(a *ask) bool { return a.sets(nsPrivacy, "query") }, func(a *ask, _ string) Verdict { return a.judge(privacyRules) }},
 
+	{"iq-blocking-shown", func(a *ask) bool { return !a.hidden && a.to.class == toAccount && changesBlocks(a.e) != nil }, noteBlocking},
 	{"iq-shown", func(a *ask) bool { return !a.hidden }, pass},
 	{"iq-stray-address", func(a *ask) bool { return a.answers() && a.to.class == toNobody }, hold},
 	{"iq-answer", func(a *ask) bool { return a.answers() && a.outside() }, unavailable},
@@ -27,6 +28,7 @@ var iqRules = []rule{
 	{"iq-client", func(a *ask) bool { return !a.answers() && a.to.class == toClient }, refuse},
 	// Prosody tells a contact who is being blocked that each present session leaves, past any list.
 	{"iq-block-shows", func(a *ask) bool { return a.state.Present && a.sets(nsBlocking, "block") }, refuse},
+	{"iq-blocking", func(a *ask) bool { return a.to.class == toAccount && changesBlocks(a.e) != nil }, noteBlocking},
 	// So it does for who is taken off the contact list and was no subscriber, to whom the list does not apply.
 	{"iq-remove-shows", func(a *ask) bool { return a.state.Present && a.removes() }, refuse},
 	{"iq-activity", func(a *ask) bool { return a.publishes(activity) }, refuse},

@@ -5,10 +5,13 @@ import "github.com/trunkline-chat/trunkline/gateway/framing"
 // ListName is the name of the privacy list (XEP-0016) that keeps presence from contacts.
 const ListName = "trunkline-hidden"
 
-// list is all that the list ever holds: presence stays from whoever is subscribed, and everything else works, rooms included.
+// list is what the list holds: presence stays from whoever is subscribed, and everything else works, rooms included. Who is blocked
+// may come behind.
 const list = "<query xmlns='" + nsPrivacy + "'><list name='" + ListName + "'>" +
 	"<item type='subscription' value='both' action='deny' order='1'><presence-out/></item>" +
-	"<item type='subscription' value='from' action='deny' order='2'><presence-out/></item></list></query>"
+	"<item type='subscription' value='from' action='deny' order='2'><presence-out/></item>" + listEnd
+
+const listEnd = "</list></query>"
 
 const activate = "<query xmlns='" + nsPrivacy + "'><active name='" + ListName + "'/></query>"
 
@@ -29,7 +32,8 @@ const (
 // held back here.
 var privacyRules = []rule{
 	{"privacy-form", func(a *ask) bool { return a.item() == nil }, refuse},
-	{"privacy-list", func(a *ask) bool { return a.ours("list") }, request(setting, list)},
+	{"privacy-blocked", func(a *ask) bool { return a.ours("list") && a.state.Blocks.Unknown }, unlisted},
+	{"privacy-list", func(a *ask) bool { return a.ours("list") }, setList},
 	{"privacy-order-leave", func(a *ask) bool { return a.ours("active") && a.visible() }, refuse},
 	{"privacy-order-set", func(a *ask) bool { return a.ours("active") && !a.state.ListSet }, refuse},
 	{"privacy-activate", func(a *ask) bool { return a.ours("active") }, request(activating, activate)},
@@ -67,6 +71,15 @@ func request(what step, payload string) func(*ask, string) Verdict {
 	}
 }
 
+// setList has the list set, whatever the client wrote into it.
+func setList(a *ask, name string) Verdict { return request(setting, a.state.Blocks.forList())(a, name) }
+
+// unlisted refuses the list to whom it cannot be given, for whom it is as if the server had none.
+func unlisted(a *ask, name string) Verdict {
+	a.state.NoLists = !a.state.ListActive
+	return a.refuse(a.e, name)
+}
+
 // deactivate lets the end of our list through. It counts from now, since nobody knows when the server does it; what is present
 // may be seen then.
 func deactivate(a *ask, name string) Verdict {
@@ -100,13 +113,13 @@ func (s *Stream) listStep(what step, done bool, e *framing.Element) {
 		s.state.Declined = s.state.Declined && !s.state.ListActive
 	case what == declining && !done:
 		s.state.ListActive, s.state.Declined = true, false
-	case !done && noLists(e):
+	case !done && notThere(e):
 		s.state.NoLists = true
 	}
 }
 
-// noLists reports whether an error says that the server has no privacy lists.
-func noLists(e *framing.Element) bool {
+// notThere reports whether an error says that the server does not have what was asked for.
+func notThere(e *framing.Element) bool {
 	why := e.Child(framing.NSClient, "error")
 	return why != nil && (why.Child(framing.NSStanzas, "service-unavailable") != nil ||
 		why.Child(framing.NSStanzas, "feature-not-implemented") != nil)

@@ -29,4 +29,9 @@ var privacyCases = []ruleCase{
 	{rule: "privacy-unlist", in: privacySet("<active name='friends'/>"), want: passes, consent: contacts, before: []string{setOurs, useOurs}},
 	{rule: "privacy-shown", in: privacySet("<default name='friends'/>"), want: passes, consent: contacts},
 	{rule: "privacy-shown", in: privacySet("<list name='friends'/>"), want: passes, consent: contacts},
+	{rule: "iq-blocking-shown", in: unblockAll, want: passes, consent: contacts, before: []string{"<presence/>"}},
+	{rule: "iq-blocking", in: unblockAll, want: passes, before: []string{"<presence/>"}},
+	{rule: "iq-block-shows", in: blockTybalt, want: refuses, before: []string{"<presence/>"}},
+	{rule: "iq-blocking", in: blockTybalt, want: passes, before: []string{"<presence/>", "<presence type='unavailable'/>"}},
+	{rule: "iq-blocking", in: blockTybalt, want: passes, noLists: true, before: []string{"<presence/>"}},
 }

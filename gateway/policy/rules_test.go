@@ -200,9 +200,6 @@ var iqCases = slices.Concat(commandCases, pepCases, []ruleCase{
 	{rule: "", in: "<iq type='get' id='1' to='juliet@capulet.example'><vCard xmlns='vcard-temp'/></iq>", want: passes},
 	{rule: "", in: "<iq type='get' id='1' to='tea@rooms.social.example/romeo'><ping xmlns='urn:xmpp:ping'/></iq>", want: passes, before: []string{joinRoom}},
 	{rule: "", in: "<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>", want: passes},
-	{rule: "iq-block-shows", in: "<iq type='set' id='1'><block xmlns='urn:xmpp:blocking'><item jid='tybalt@capulet.example'/></block></iq>", want: refuses, before: []string{"<presence/>"}},
-	{rule: "", in: "<iq type='set' id='1'><block xmlns='urn:xmpp:blocking'><item jid='tybalt@capulet.example'/></block></iq>", want: passes, before: []string{"<presence/>", "<presence type='unavailable'/>"}},
-	{rule: "", in: "<iq type='set' id='1'><block xmlns='urn:xmpp:blocking'><item jid='tybalt@capulet.example'/></block></iq>", want: passes, noLists: true, before: []string{"<presence/>"}},
 	{rule: "iq-remove-shows", in: removeHer, want: refuses, before: []string{"<presence/>"}},
 	{rule: "iq-remove-shows", in: strings.Replace(removeHer, "<item", "<item jid='nurse@capulet.example'/><item", 1), want: refuses, before: []string{"<presence/>"}},
 	{rule: "iq-shown", in: removeHer, want: passes, consent: contacts, before: []string{"<presence/>"}},
@@ -250,7 +247,8 @@ func TestRules(t *testing.T) {
 			})
 		}
 	}
-	covered["presence-rooms"] = true // TestRoomsAreBounded
+	covered["presence-rooms"] = true  // TestRoomsAreBounded
+	covered["privacy-blocked"] = true // TestWhoBlocksTooMany
 	for _, table := range [][]rule{presenceRules, messageRules, iqRules, privacyRules} {
 		for _, r := range table {
 			require.True(t, covered[r.name], "the rule %s has no case", r.name)

@@ -18,7 +18,7 @@ func (s *Stream) FromServer(e *framing.Element) Verdict {
 	defer s.mu.Unlock()
 	switch {
 	case e.Is(framing.NSStream, "features"):
-		return trim(e)
+		return s.trim(e)
 	case !e.IsStanza():
 		return Verdict{}
 	}
@@ -28,18 +28,23 @@ func (s *Stream) FromServer(e *framing.Element) Verdict {
 	if v, ok := s.answer(e); ok {
 		return v
 	}
+	then := s.afterBlocking(e)
 	if e.Depth > maxDepth {
 		// It came from some third person, and must not end the stream; a stanza has to arrive all the same.
-		return Verdict{Action: Replace, Frame: e.WithContent(nil), Reason: "too-deep"}
+		return Verdict{Action: Replace, Frame: e.WithContent(nil), Reason: "too-deep", Then: then}
 	}
-	return Verdict{}
+	return Verdict{Then: then}
 }
 
-// beforeRunning looks for the bind result and for the answers about the list.
+// beforeRunning looks for the bind result and for the answers about blocking and the list.
 func (s *Stream) beforeRunning(e *framing.Element) Verdict {
 	t := e.Type()
 	answer := e.Is(framing.NSClient, "iq") && (t == "result" || t == "error") && s.fromServer(e)
 	switch {
+	case answer && e.ID() == s.arm.blocks && s.arm.blocks != "":
+		s.arm.blocks = ""
+		s.state.Blocks.read(e)
+		return s.advance()
 	case s.phase == armed:
 		return s.arming(e, answer)
 	case s.phase != binding || !answer || e.ID() != s.bind:
@@ -56,44 +61,66 @@ func (s *Stream) beforeRunning(e *framing.Element) Verdict {
 		return end(framing.InternalServerError, "the server bound no address", "bind-result")
 	}
 	s.state.JID = strings.Clone(jid)
-	if !s.hidden() {
+	if !s.hidden() && s.arm.blocks == "" {
 		s.phase = running
 		return Verdict{}
 	}
 	s.phase, s.bound = armed, e.Clone() // it outlives this call
-	s.arm = arming{set: s.id("list"), activate: s.id("active")}
-	return Verdict{
-		Action: Swallow, Reason: "arming",
-		Inject: [][]byte{privacyIQ(s.arm.set, list), privacyIQ(s.arm.activate, activate)},
-	}
+	return s.advance()
 }
 
-// arming is the pair of requests that hide a stream right after its bind.
+// arming is what a stream waits for between its bind and the client's hearing of it. Ids are "" once they were answered.
 type arming struct {
-	set, activate string // ids, "" once answered
+	blocks        string // whom the person blocks; asked right behind the bind request, so that it costs no round trip
+	set, activate string // the pair of requests that hide the stream
+	listed        bool   // the pair was sent
+	changed       bool   // blocking changed meanwhile
 }
 
-// arming waits for both answers, then lets the bind result go. The lists of other sessions are pushed to this one as well
-// (XEP-0016 §2.6), and the client could not make sense of that yet.
+// advance takes the next step once the answers are there that it needs.
+func (s *Stream) advance() Verdict {
+	v := Verdict{Action: Swallow, Reason: "arming"}
+	switch {
+	case s.phase != armed || s.arm.blocks != "" || s.arm.set != "" || s.arm.activate != "":
+	case s.arm.listed:
+		return s.release()
+	case s.arm.changed:
+		s.arm = arming{blocks: s.id("blocks")}
+		v.Inject = [][]byte{blocksRequest(s.arm.blocks)}
+	case !s.hidden():
+		v = Verdict{Action: Replace, Frame: s.bound.Raw, Reason: "bound"}
+		s.phase, s.bound = running, nil
+	case s.state.Blocks.Unknown:
+		return s.release()
+	default:
+		s.arm = arming{set: s.id("list"), activate: s.id("active"), listed: true}
+		v.Inject = [][]byte{privacyIQ(s.arm.set, s.state.Blocks.forList()), privacyIQ(s.arm.activate, activate)}
+	}
+	return v
+}
+
+// arming waits for both answers about the list. The lists of other sessions are pushed to this one as well (XEP-0016 §2.6), as is
+// what changes about blocking, and the client could not make sense of that yet.
 func (s *Stream) arming(e *framing.Element, answer bool) Verdict {
 	done := e.Type() == "result"
 	switch {
 	case answer && e.ID() == s.arm.set && s.arm.set != "":
 		s.arm.set = ""
 		s.listStep(setting, done, e)
+		return s.advance()
 	case answer && e.ID() == s.arm.activate && s.arm.activate != "":
 		s.arm.activate = ""
 		s.listStep(activating, done, e)
-	case e.Is(framing.NSClient, "iq") && e.Type() == "set" && e.Child(nsPrivacy, "query") != nil && s.fromServer(e):
-		reply := framing.AppendAttr([]byte("<iq xmlns='"+framing.NSClient+"' type='result'"), "id", e.ID())
-		return Verdict{Action: Swallow, Reason: "arming", Inject: [][]byte{append(reply, "/>"...)}}
-	default:
+		return s.advance()
+	case !e.Is(framing.NSClient, "iq") || !s.fromServer(e):
+		return Verdict{}
+	case changesBlocks(e) != nil:
+		s.arm.changed = !s.state.Blocks.Apart
+	case e.Type() != "set" || e.Child(nsPrivacy, "query") == nil:
 		return Verdict{}
 	}
-	if s.arm.set != "" || s.arm.activate != "" {
-		return Verdict{Action: Swallow, Reason: "arming"}
-	}
-	return s.release()
+	reply := framing.AppendAttr([]byte("<iq xmlns='"+framing.NSClient+"' type='result'"), "id", e.ID())
+	return Verdict{Action: Swallow, Reason: "arming", Inject: [][]byte{append(reply, "/>"...)}}
 }
 
 // release hands the bind result on, with how messages will arrive in it.
@@ -105,7 +132,11 @@ func (s *Stream) release() Verdict {
 	bound := s.bound
 	s.phase, s.bound = running, nil
 	frame := bound.Appended(bound.Child(nsBind, "bind"), []byte("<hidden xmlns='"+NSGateway+"' delivery='"+delivery+"'/>"))
-	return Verdict{Action: Replace, Frame: frame, Reason: "hidden-" + delivery}
+	v := Verdict{Action: Replace, Frame: frame, Reason: "hidden-" + delivery}
+	if s.arm.changed {
+		s.state.Blocks.Changed, v.Then = true, EndStream
+	}
+	return v
 }
 
 // unwanted are stream features that would change what the gateway sees, or how the client proves who it is.
@@ -121,8 +152,11 @@ var unwanted = map[framing.Name]bool{
 	{Space: "urn:xmpp:ibr-token:0", Local: "register"}:                   true,
 }
 
+// blockingApart is the feature by which contrib/prosody says that whoever is blocked stays so behind any privacy list.
+var blockingApart = framing.Name{Space: NSGateway, Local: "blocking-apart"}
+
 // trim takes unwanted features out and leaves one SASL mechanism: PLAIN. A server that offers others only cannot be used.
-func trim(e *framing.Element) Verdict {
+func (s *Stream) trim(e *framing.Element) Verdict {
 	var edits []framing.Edit
 	for c := range e.Children() {
 		switch {
@@ -131,6 +165,9 @@ func trim(e *framing.Element) Verdict {
 				return end(framing.RemoteConnectionFailed, "the server does not take passwords from the gateway", "no-plain")
 			}
 			edits = append(edits, framing.Edit{Element: c, With: []byte("<mechanisms xmlns='" + nsSASL + "'><mechanism>PLAIN</mechanism></mechanisms>")})
+		case c.Name == blockingApart:
+			s.state.Blocks.Apart = true
+			edits = append(edits, framing.Edit{Element: c})
 		case unwanted[c.Name]:
 			edits = append(edits, framing.Edit{Element: c})
 		}

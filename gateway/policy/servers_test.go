@@ -77,7 +77,7 @@ func (p *pair) bind(c Consent) string {
 	require.NoError(p.t, err)
 	p.t.Cleanup(func() { _ = p.romeo.Close() })
 	require.NoError(p.t, p.romeo.Login(ctx, "romeo", "r"))
-	p.s = start(p.t, c, true)
+	p.s = asking(p.t, c, true)
 	p.send(bindRequest)
 	result := p.await("id='b'")
 	p.send("<enable xmlns='urn:xmpp:sm:3'/>")

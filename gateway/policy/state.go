@@ -6,7 +6,7 @@ import (
 )
 
 // stateVersion changes when an older state cannot be read any more; a stream with another version is bound anew.
-const stateVersion = 1
+const stateVersion = 2
 
 // state is what outlives the connection: what the server believes of the session. It holds no secrets and no content.
 type state struct {
@@ -24,6 +24,7 @@ type state struct {
 	Declined   bool `json:"declined"`    // by the hidden client, which is not present meanwhile
 	NoLists    bool `json:"no_lists"`    // the server has no privacy lists
 
+	Blocks   blocks              `json:"blocks,omitzero"`
 	Directed map[string]directed `json:"directed,omitempty"` // who got directed presence, by bare JID
 	Replaced []replaced          `json:"replaced,omitempty"` // stanzas whose substitute has an answer, oldest first
 }
@@ -71,7 +72,7 @@ func Restore(c Config, snapshot []byte) (*Stream, error) {
 	}
 	s.state, s.phase = old, running
 	s.state.Declined = s.state.Declined && s.hidden()
-	if s.hidden() && !s.settled() {
+	if s.hidden() && !s.settled() || s.state.Blocks.Changed {
 		return nil, ErrNarrower
 	}
 	return s, nil

@@ -39,7 +39,7 @@ type Action int
 // The actions. Whatever the action, the caller writes Verdict.Inject to the server first, in order.
 const (
 	Pass    Action = iota // hand the element on as it is
-	Replace               // hand Verdict.Frame on in its place: one stanza for one stanza
+	Replace               // hand Verdict.Frame on in its place: one stanza for one stanza, but that a request may follow the bind
 	Swallow               // hand nothing on; only from the server, and only before it has told the client of the bind
 	End                   // end the stream with Verdict.Condition and Verdict.Text
 )
@@ -52,9 +52,10 @@ type Verdict struct {
 	Reason    string            // stable label for metrics and logs: the name of the rule; "" for a plain Pass
 	Condition framing.Condition // End
 	Text      string            // End: plain words
+	Then      Transition        // once the element is handed on: Nothing, or EndStream because whom the person blocks has changed
 }
 
-// Transition is what SetConsent asks of the caller.
+// Transition is what SetConsent, or a Verdict, asks of the caller.
 type Transition int
 
 // The transitions. The new consent is in force with any of them.
@@ -76,8 +77,9 @@ type Stream struct {
 	bound    *framing.Element // a copy of the bind result that waits for the list
 	bind     string           // id of the client's bind request
 	arm      arming
-	last     address // that a stanza of the client went to
-	wide     folded  // whose stream it is
+	blocking []string // ids of the client's requests to block and unblock, until their answer
+	last     address  // that a stanza of the client went to
+	wide     folded   // whose stream it is
 }
 
 // phase is how far the stream has come.

@@ -41,8 +41,16 @@ func parse(t testing.TB, s string) *framing.Element {
 	return e
 }
 
-// start makes a fresh stream.
+// start makes a fresh stream, to a server whose privacy lists have nothing to do with blocking.
 func start(t testing.TB, c Consent, aware bool) *Stream {
+	t.Helper()
+	s := asking(t, c, aware)
+	require.Equal(t, Replace, server(t, s, apartFeatures).Action)
+	return s
+}
+
+// asking makes a fresh stream, to a server that may keep blocks in a privacy list.
+func asking(t testing.TB, c Consent, aware bool) *Stream {
 	t.Helper()
 	commands, err := NewCommands([]string{Admin})
 	require.NoError(t, err)
@@ -55,6 +63,8 @@ const (
 	bindRequest = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
 	bindResult  = "<iq type='result' id='b' to='romeo@social.example/r4nd0m'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>romeo@social.example/r4nd0m</jid></bind></iq>"
 )
+
+const apartFeatures = "<stream:features xmlns:stream='http://etherx.jabber.org/streams'><blocking-apart xmlns='urn:trunkline:gateway:0'/></stream:features>"
 
 // client asks about a frame of the client.
 func client(t testing.TB, s *Stream, frame string) Verdict {

@@ -140,6 +140,7 @@ var reasons = map[string]reason{
 	"iq-activity-node":     {"cancel", "not-allowed", "You chose to be hidden, so who can read what you are doing is not changed."},
 	"iq-read-state":        {"cancel", "not-allowed", "Read marks leave only with your consent or kept private to you."},
 	"privacy-form":         {"modify", "bad-request", "A privacy list request holds exactly one element."},
+	"privacy-blocked":      {"cancel", "service-unavailable", "You block too many addresses for messages to come at once while you are hidden."},
 	"privacy-order-set":    {"wait", "unexpected-request", "Set the list before activating it."},
 	"privacy-order-leave":  {"wait", "unexpected-request", "Send unavailable presence before activating the list."},
 	"privacy-decline":      {"wait", "unexpected-request", "This list is what hides you: send unavailable presence before declining it."},

@@ -252,7 +252,7 @@ func TestRestoreRefuses(t *testing.T) {
 	} {
 		require.ErrorIs(t, restore(Config{Identity: other}, snapshot(nobody)), ErrOtherAccount)
 	}
-	for _, b := range []string{"", "null", "{}", "[]", `{"version":2}`, `{"version":"1"}`} {
+	for _, b := range []string{"", "null", "{}", "[]", `{"version":1}`, `{"version":3}`, `{"version":"1"}`} {
 		require.Error(t, restore(Config{}, []byte(b)), b)
 	}
 	require.Error(t, restore(Config{Identity: Identity{Bare: "@"}}, snapshot(nobody)))
@@ -339,8 +339,8 @@ func (w *world) requireUnsignalled(e *framing.Element) {
 
 // FuzzRestore: a state that is not ours is refused, and one that is taken comes out as it went in.
 func FuzzRestore(f *testing.F) {
-	f.Add([]byte(`{"version":1,"account":"109","bare":"romeo@social.example","domain":"social.example","list_set":true,"list_active":true}`))
-	f.Add([]byte(`{"version":1,"directed":{"a":"room"},"replaced":[{"substitute":"x","kind":"iq"}]}`))
+	f.Add([]byte(`{"version":2,"account":"109","bare":"romeo@social.example","domain":"social.example","list_set":true,"list_active":true}`))
+	f.Add([]byte(`{"version":2,"directed":{"a":"room"},"replaced":[{"substitute":"x","kind":"iq"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := Restore(Config{Identity: romeo, Rand: entropy(1)}, b)
 		if err != nil {

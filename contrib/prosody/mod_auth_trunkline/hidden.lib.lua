@@ -5,6 +5,7 @@
 -- luacheck: std lua54
 -- luacheck: globals module prosody
 
+local is_loaded = require "core.modulemanager".is_loaded;
 local jid_bare = require "util.jid".bare;
 
 -- The privacy list (XEP-0016) that the gateway activates to hide a session.
@@ -43,3 +44,12 @@ module:hook("delivery/failure", function (event)
 	end
 end, 10);
 
+-- What comes from somebody who is blocked mod_blocklist stops whatever a list
+-- says. mod_blocking writes blocks into a list, as ejabberd does, of which the
+-- one that hides a session takes the place, and then the gateway sees to it.
+module:hook("stream-features", function (event)
+	if event.origin.username and is_loaded(module.host, "blocklist")
+		and not is_loaded(module.host, "blocking") then
+		event.features:tag("blocking-apart", { xmlns = "urn:trunkline:gateway:0" }):up();
+	end
+end);
