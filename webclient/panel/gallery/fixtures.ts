@@ -76,7 +76,7 @@ const base: State = {
   account: {
     id: "1", username: "juliet", acct: "juliet", displayName: "Juliet Capulet", avatar: "", url: "https://verona.example/@juliet", jid: "juliet@verona.example",
   },
-  consent: { decided: true, presence: "contacts", typing: false, receipts: false, changedAt: "2026-11-18T09:00:00Z", discoverable: false },
+  consent: { decided: true, presence: "contacts", typing: false, receipts: false, changedAt: "2026-11-18T09:00:00Z", discoverable: false, pending: false },
   consentDraft: { presence: "contacts", typing: false, receipts: false, saving: false, error: "" },
   connection: { kind: "online", resumed: false },
   contacts,

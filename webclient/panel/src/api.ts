@@ -78,6 +78,7 @@ function readConsent(v: unknown): Consent {
     receipts: c["receipts"] === true,
     changedAt: str(c["changed_at"]) || null,
     discoverable: c["discoverable"] === true,
+    pending: c["pending"] === true,
   };
 }
 

@@ -42,6 +42,8 @@ export interface Consent {
   readonly changedAt: string | null;
   /** The XMPP server's own: a contact with a tool can find out that somebody who hides is connected. */
   readonly discoverable: boolean;
+  /** It is kept, but not every live stream is known to obey yet. */
+  readonly pending: boolean;
 }
 
 /** Answers of the consent form. `presence` is null until one of the two is chosen: nothing is preselected. */
@@ -256,7 +258,7 @@ export interface State {
 }
 
 export const NO_CONSENT: Consent = {
-  decided: false, presence: "nobody", typing: false, receipts: false, changedAt: null, discoverable: false,
+  decided: false, presence: "nobody", typing: false, receipts: false, changedAt: null, discoverable: false, pending: false,
 };
 
 export const EMPTY_DRAFT: ConsentDraft = { presence: null, typing: false, receipts: false, saving: false, error: "" };
