@@ -176,3 +176,49 @@ func TestBlockingBeforeTheWalk(t *testing.T) {
 		require.Equal(t, alice.sent, atoi(t, alice.handled()))
 	})
 }
+
+// TestBlockingWhileCut: an app blocks bob while the line is cut. The session hears of
+// it when it is resumed.
+func TestBlockingWhileCut(t *testing.T) {
+	onEachServer(t, func(t *testing.T, kind serverKind) {
+		s := newBlockers(t, kind)
+		old := s.hidden("")
+		previd := old.enable()
+		old.sync()
+		old.cut()
+		s.app(blockBob)
+		alice := s.connect("")
+		alice.login("alice", s.password("alice"))
+		require.True(t, alice.resume(old, previd).Is(nsSM, "resumed"))
+		if kind == onEjabberd {
+			alice.reset("")
+			alice = s.hidden("")
+		}
+		require.Empty(t, s.hears(alice))
+	})
+}
+
+// TestBlockingMany: a list with 500 blocked addresses is one that servers take. Whoever
+// blocks more than a list can hold gets no message at once, and none of bob's at all.
+func TestBlockingMany(t *testing.T) {
+	onEachServer(t, func(t *testing.T, kind serverKind) {
+		s := newBlockers(t, kind)
+		var items strings.Builder
+		for i := range 499 {
+			fmt.Fprintf(&items, "<item jid='somebody-%d@elsewhere.example'/>", i)
+		}
+		s.app(strings.Replace(blockBob, "<item", items.String()+"<item", 1))
+		require.Empty(t, s.hears(s.hidden("")))
+		s.app(strings.ReplaceAll(blockBob, "bob@", "stranger@"))
+		alice := s.online("alice", "")
+		want := "delivery='live'"
+		if kind == onEjabberd {
+			want = "delivery='archive'"
+		}
+		require.Contains(t, alice.full, want)
+		alice.say(comes)
+		alice.sync()
+		require.Empty(t, s.hears(alice))
+		require.Empty(t, ofAlice(s.bob.Sync()))
+	})
+}

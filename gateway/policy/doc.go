@@ -11,6 +11,8 @@
 //     hears of it, a list is set and activated that keeps presence from subscribers. The bind result then holds
 //     <hidden xmlns='urn:trunkline:gateway:0' delivery='live'/>. Where there is no such list presence is held back
 //     altogether, and delivery is 'archive'.
+//   - Who is blocked (XEP-0191) stays so behind that list. Where the server keeps blocks in lists it repeats them, and once they
+//     change a hidden stream ends, when the client has heard of the change.
 //   - What that list would make vanish, or what would show a present session, is refused with a reason. The way through, for every
 //     client: unavailable presence, decline the list, the stanzas, activate the list, presence.
 //   - After the bind each stanza of the client leads to exactly one stanza for the server, and each of the server to exactly
