@@ -50,22 +50,25 @@ type address struct {
 type folded struct{ bare, domain string }
 
 func foldAddress(bare, domain string) folded {
-	if local, _, ok := strings.Cut(bare, "@"); ok && (!ascii(bare) || strings.HasSuffix(bare, ".")) {
-		return folded{fold(local) + "@" + foldDomain(domain), foldDomain(domain)}
-	} else if ok {
+	wide := foldDomain(domain)
+	local, _, ok := strings.Cut(bare, "@")
+	switch {
+	case !ok:
+		return folded{wide, wide}
+	case wide == domain && ascii(local):
 		return folded{bare, domain}
 	}
-	domain = foldDomain(domain)
-	return folded{domain, domain}
+	return folded{fold(local) + "@" + wide, wide}
 }
 
 func readAddress(written string) address {
 	a := address{written: strings.Clone(written)}
 	j, err := jid.Parse(a.written)
 	if err != nil {
-		// Prosody splits an address anew when it has prepared it, and finds what was no '@' or '/' before.
+		// Prosody splits an address anew when it has prepared it, and finds what was no '@' or '/' before. To ejabberd a localpart
+		// of which nothing is left is none.
 		bare, resource, full := strings.Cut(fold(a.written), "/")
-		a.local, a.full, a.all = strings.Contains(bare, "@"), full, toAll(resource)
+		a.local, a.full, a.all = strings.Index(bare, "@") > 0, full, toAll(resource)
 		return a
 	}
 	a.bare, a.domain, a.valid = strings.Clone(j.Bare().String()), strings.Clone(j.Domainpart()), true
@@ -91,7 +94,7 @@ func (s *Stream) target(e *framing.Element) target {
 		return target{class: toAccount, bare: s.state.Bare}
 	}
 	if len(to) > maxAddress {
-		return target{class: toNobody, full: true, local: strings.Contains(to, "@")}
+		return target{class: toNobody, full: true}
 	}
 	if to != s.last.written {
 		s.last = readAddress(to)

@@ -18,7 +18,7 @@ func fold(s string) string {
 		return strings.ToLower(s)
 	}
 	fold := cases.Fold()
-	for range maxFolds {
+	for n := 0; n < maxFolds && len(s) <= maxAddress; n++ { // what has grown longer is nobody's address
 		t := norm.NFKC.String(fold.String(strings.Map(visible, s)))
 		if t == s {
 			break

@@ -38,6 +38,7 @@ var aliasCases = []ruleCase{
 	{rule: "message-announce", in: "<message to='social.example\uff0fannounce\uff0fonline' id='a'>" + body + closing, want: refuses, consent: all},
 	{rule: "message-announce", in: "<message to='so\u200dcial.example/announce/online' id='a'>" + body + closing, want: refuses, consent: all},
 	{rule: "message-announce", in: "<message to='social\u3002example/x' id='a'>" + body + closing, want: refuses},
+	{rule: "message-announce", in: "<message to='\u200d@social.example/announce/all' id='a'>" + body + closing, want: refuses, consent: all},
 	// What the same server may have besides.
 	{rule: "message-announce", in: "<message to='capulet.example/announce/online' id='a'>" + body + closing, want: refuses, consent: all},
 	{rule: "message-announce", in: "<message to='rooms.social.example/\uff21nnounce/all-hosts/online' id='a'>" + body + closing, want: refuses},
@@ -96,6 +97,15 @@ func TestSharpSIsBothReadings(t *testing.T) {
 		require.Equal(t, c.shown, fired(s, parse(t, c.in)), c.in)
 		client(t, s, c.in)
 		require.Equal(t, strings.HasPrefix(c.in, "<presence"), s.visible(), "what may be seen is remembered: %s", c.in)
+	}
+}
+
+// A domain can hide behind a localpart of which a server leaves nothing.
+func TestNoLocalpartIsSeenThrough(t *testing.T) {
+	for _, local := range []string{"", "@", "\u200d@", strings.Repeat("\u200d", maxAddress/3) + "@"} {
+		s := bound(t, all, true)
+		v := client(t, s, "<message to='"+local+"social.example/announce/all' id='a'>"+body+closing)
+		require.Equal(t, "message-announce", v.Reason, "%d", len(local))
 	}
 }
 
