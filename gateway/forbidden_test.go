@@ -124,8 +124,11 @@ func TestWhatContactsCanFindOut(t *testing.T) {
 		alice.say("<presence xmlns='jabber:client'/>")
 		alice.sync()
 		bob := s.observer("bob") // comes when she is there
-		bob.Say("<presence type='probe' to='alice@" + domain + "'/>")
-		require.Empty(t, ofAlice(bob.Sync()), "a probe")
+		probe := func() string {
+			bob.Say("<presence type='probe' to='alice@" + domain + "'/>")
+			return fromAlice(bob.Sync())
+		}
+		there := probe()
 		for name, l := range leaks {
 			want := map[serverKind]bool{onProsody: l.prosody, onEjabberd: l.ejabberd}[kind]
 			require.Equal(t, want, l.find(bob, alice), name)
@@ -134,6 +137,11 @@ func TestWhatContactsCanFindOut(t *testing.T) {
 		for name, l := range leaks {
 			require.False(t, l.find(dave, alice), "%s, to a stranger", name)
 		}
+		alice.say("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>")
+		alice.ended()
+		s.gone(alice.jid)
+		bob.Sync()
+		require.Equal(t, probe(), there, "a probe")
 	})
 }
 

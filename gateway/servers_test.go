@@ -60,7 +60,7 @@ func (s *stack) startServer(c stackConfig, core *backend.Core) {
 		s.t.Cleanup(verify.Close)
 		s.prosody = integration.StartProsody(s.t, integration.ProsodyConfig{
 			Domain: domain, VerifyURL: verify.URL + "/verify", VerifySecret: shared, PrivacyLists: !c.noPrivacyLists,
-			GlobalExtra: c.prosody, ModulePath: modulePath(s.t, c.plainProsody),
+			GlobalExtra: c.prosody, HostExtra: c.prosodyHost, ModulePath: modulePath(s.t, c.plainProsody),
 		})
 		s.server = s.prosody
 	case onEjabberd:

@@ -65,6 +65,7 @@ type stackConfig struct {
 	noPrivacyLists bool   // Prosody
 	plainProsody   bool   // without what contrib/prosody does for hidden sessions
 	prosody        string // more of Prosody's configuration
+	prosodyHost    string // more of its host's, and components
 	ejabberd       string // more modules of ejabberd, which the stack has for itself then
 }
 

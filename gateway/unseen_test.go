@@ -51,7 +51,7 @@ func (s *stack) relate(kind string) {
 }
 
 // modulePath is "" for contrib/prosody as it is, or a copy that does nothing
-// for hidden sessions: the gateway has to be enough then.
+// for hidden sessions that leave: the gateway has to be enough then.
 func modulePath(t *testing.T, plain bool) string {
 	t.Helper()
 	if !plain {

@@ -14,8 +14,8 @@
 --    while it cannot be told, the last answer counts, and without one the
 --    person exists, so that no message bounces because a verifier restarts.
 --  * A session ends when what it was opened with ends (ended.lib.lua).
---  * Nobody sees a session leave that the gateway kept hidden, however it ends
---    (hidden.lib.lua).
+--  * A session that the gateway keeps hidden looks gone to others, whatever
+--    they ask, and nobody sees it leave, however it ends (hidden.lib.lua).
 -- The first does not hold for trunkline_fallback, if that module blocks.
 --
 -- docs/prosody.md has the configuration. Needs Prosody 0.12.
