@@ -29,8 +29,8 @@ func (s *stream) goodbye(e ending) {
 }
 
 // stopServing closes the way to the server for frames, and stops the timers.
-// A hidden session that cannot be resumed is closed, not cut, after its farewell
-// presence. A login that is with the server is not cut either: its answer counts.
+// A session that cannot be resumed, and needs a farewell, is closed after that, not
+// cut. A login that is with the server is not cut either: its answer counts.
 func (s *stream) stopServing(planned serverEnd) (opened bool, how serverEnd, farewell []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,7 +14,7 @@ type sleeper struct {
 	previd    string
 	handled   uint32        // the last h of the client
 	shown     bool          // bound under a consent to show presence
-	hidden    bool          // present behind the list: contacts must not see its end
+	hidden    bool          // at its end the server would tell contacts the wrong thing, see policy.Stream.Farewell
 	aware     bool          // the client takes the steps of a change of consent itself
 	node      string        // the process that held it last
 	patience  time.Duration // given to that process to end it itself
@@ -22,6 +22,8 @@ type sleeper struct {
 	condemned bool
 	revoked   bool      // condemned for another reason than the consent
 	tries     int       // that failed
+	taken     bool      // the state is deleted, and this is what it said:
+	farewell  string    // for the server
 	expires   time.Time // when the server has ended it for sure
 }
 

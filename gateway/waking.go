@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
+	"github.com/trunkline-chat/trunkline/gateway/policy"
 )
 
 var (
@@ -22,7 +23,7 @@ func (g *Gateway) endSessions(ctx context.Context, due <-chan sleeper) {
 		case <-ctx.Done():
 			return
 		case s := <-due:
-			switch err := g.endSession(ctx, s); {
+			switch err := g.endSession(ctx, &s); {
 			case err == nil:
 				g.log.Info("gateway: waiting session ended", "account", s.account)
 			case errors.Is(err, errHeld), errors.Is(err, errNoIssuer):
@@ -38,11 +39,15 @@ func (g *Gateway) endSessions(ctx context.Context, due <-chan sleeper) {
 // endSession logs in as the person with a secret of the gateway's own, resumes
 // the session and closes it, so that the server tells the contacts of who was
 // shown, and nobody of who was hidden.
-func (g *Gateway) endSession(ctx context.Context, s sleeper) error {
+func (g *Gateway) endSession(ctx context.Context, s *sleeper) error {
 	ctx, cancel := context.WithTimeout(ctx, g.limits.Dial)
 	defer cancel()
-	if err := g.takeState(ctx, s); err != nil {
+	state, err := g.takeState(ctx, *s)
+	if err != nil {
 		return err
+	}
+	if !s.taken {
+		s.taken, s.farewell = true, g.farewell(s.account, state)
 	}
 	if g.cfg.Issuer == nil {
 		return errNoIssuer
@@ -58,35 +63,45 @@ func (g *Gateway) endSession(ctx context.Context, s sleeper) error {
 	defer conn.Close()
 	release := bounded(ctx, conn)
 	defer release()
-	return g.resumeAndClose(newOwnServer(conn, g.limits.Stall), plain{username, []byte(secret)}, s)
+	return g.resumeAndClose(newOwnServer(conn, g.limits.Stall), plain{username, []byte(secret)}, *s)
 }
 
-// takeState deletes a session's state, so that nobody resumes it any more.
+// farewell is what the server has to hear before the end of a session with this
+// state; without one, that nobody is there any more.
+func (g *Gateway) farewell(account string, state *saved) string {
+	if state != nil {
+		if p, err := g.revive(account, state, policy.Consent{Presence: true}); err == nil {
+			return string(p.Farewell())
+		}
+	}
+	return "<presence xmlns='jabber:client' type='unavailable'/>"
+}
+
+// takeState deletes a session's state, so that nobody resumes it any more, and
+// returns it, nil if there was none.
 // errHeld: somebody has, here or through another process, under a login and a
 // consent that were looked at then.
-func (g *Gateway) takeState(ctx context.Context, s sleeper) error {
+func (g *Gateway) takeState(ctx context.Context, s sleeper) (*saved, error) {
 	if g.streams.owner(s.previd) != nil {
-		return errHeld
+		return nil, errHeld
 	}
 	state, err := g.load(ctx, s.previd)
-	if err != nil {
-		return err
-	}
-	if state == nil {
-		return nil
+	if err != nil || state == nil {
+		return nil, err
 	}
 	if state.Node != s.node {
-		return errHeld
+		return nil, errHeld
 	}
 	if s.patience > 0 && state.Cut == 0 && !s.revoked && g.obeys(ctx, s.account, state) {
-		return errHeld
+		return nil, errHeld
 	}
 	if err := g.cfg.Resumptions.DeleteResumption(ctx, resumptionKey(g.cfg.Domain, s.previd)); err != nil {
-		return fmt.Errorf("gateway: forgetting a resumption: %w", err)
+		return nil, fmt.Errorf("gateway: forgetting a resumption: %w", err)
 	}
-	return nil
+	return state, nil
 }
 
+// resumeAndClose ends the session after the farewell.
 func (g *Gateway) resumeAndClose(c *server, login plain, s sleeper) error {
 	if _, err := c.open(g.cfg.Domain); err != nil {
 		return err
@@ -113,7 +128,7 @@ func (g *Gateway) resumeAndClose(c *server, login plain, s sleeper) error {
 		return err
 	}
 	if answer.Is(nsSM, "resumed") {
-		c.queue([]byte("<presence xmlns='jabber:client' type='unavailable'/>"))
+		c.queue([]byte(s.farewell))
 	} // else there is nothing left to end
 	c.queue(framing.AppendStreamEnd(nil))
 	if err := c.flush(); err != nil {

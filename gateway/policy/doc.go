@@ -32,7 +32,7 @@
 //   - the person's other streams. Blocking or removing somebody makes some servers tell them that each present session leaves,
 //     hidden ones included; contrib/prosody keeps Prosody from it;
 //   - how the connection to the server ends. Farewell is for orderly ends; when the gateway itself dies only the server can keep
-//     quiet, as Prosody does with contrib/prosody.
+//     quiet, as Prosody does with contrib/prosody, and nobody tells who got directed presence alone.
 //
 // The rules are rows of tables, in the files of the stanza they are about: presence.go, message.go, iq.go, privacy.go.
 package policy

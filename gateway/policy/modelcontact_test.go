@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/stretchr/testify/require"
+import (
+	"strings"
+
+	"github.com/stretchr/testify/require"
+)
 
 // subscribed reports whether the contact gets presence, and the list keeps it from them.
 func (w *world) subscribed() bool { return w.sub == "both" || w.sub == "from" }
@@ -30,15 +34,34 @@ func (w *world) tellLeave(hidden bool) {
 	}
 }
 
-// end closes the stream as the gateway does; the list does not outlive the session.
+// end closes the stream as the gateway does; the list does not outlive the session. Of a session that is not present the server
+// tells nobody.
 func (w *world) end() {
 	w.drain()
-	if farewell := w.s.Farewell(); farewell != nil {
-		require.True(w.t, w.present && w.active)
-		w.towards = append(w.towards, leaving{string(farewell), true})
-		w.serve()
-	}
+	sees := w.subscribed() || w.directed // else an "unsubscribed" was the last word
+	w.bid()
 	if w.present && w.subscribed() {
 		require.NotEmpty(w.t, w.contact, "who was never seen must not be seen leaving")
+	}
+	if w.present && (w.subscribed() || w.directed) {
+		w.contact = "unavailable"
+	}
+	require.False(w.t, sees && w.contact == "available", "who was seen must be seen leaving")
+}
+
+// bid sends the farewell.
+func (w *world) bid() {
+	for leave := range strings.SplitAfterSeq(string(w.s.Farewell()), "/>") {
+		if leave == "" {
+			continue
+		}
+		switch to := w.s.target(parse(w.t, leave)); {
+		case to.class == toAccount:
+			require.True(w.t, w.present && w.active || !w.present && w.s.state.Shown)
+		case to.bare == juliet:
+			require.NotEmpty(w.t, w.contact, "who was never seen must not be seen leaving")
+		}
+		w.towards = append(w.towards, leaving{leave, !w.s.state.Shown})
+		w.serve()
 	}
 }

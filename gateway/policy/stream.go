@@ -159,18 +159,6 @@ func (s *Stream) visible() bool {
 	return false
 }
 
-// Farewell returns what the server has to get before the stream ends for good, as bytes of a jabber:client stream: the leave of a
-// stream whose presence no contact saw. The list that kept it from them does not outlive the session everywhere; on Prosody they
-// would see somebody leave who never came. Nil when there is nothing of the kind.
-func (s *Stream) Farewell() []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.state.Present || !s.state.ListActive {
-		return nil
-	}
-	return []byte("<presence xmlns='" + framing.NSClient + "' type='unavailable'/>")
-}
-
 // Waiting reports whether the client's elements have to wait: the bind is with the server, or the list is.
 func (s *Stream) Waiting() bool {
 	s.mu.Lock()
