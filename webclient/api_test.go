@@ -222,7 +222,7 @@ func TestConsentThatIsNotUnderstood(t *testing.T) {
 	alice := w.in("alice")
 	for _, body := range []string{
 		`{}`, `[]`, `{"presence":"contacts"}`, `{"presence":"everybody","typing":true,"receipts":true,"text_version":1}`,
-		`{"presence":"contacts","typing":true,"receipts":true,"text_version":3}`,
+		`{"presence":"contacts","typing":true,"receipts":true,"text_version":4}`,
 		`{"presence":"contacts","typing":true,"receipts":true,"text_version":0}`,
 		`{"presence":"contacts","typing":"yes","receipts":true,"text_version":1}`,
 		`{"presence":"contacts","typing":true,"receipts":true,"text_version":1} {}`,

@@ -64,7 +64,7 @@ type Config struct {
 	// the panel's frame by a one-time code.
 	CrossSite bool
 
-	// Discoverable says that at this XMPP server a contact with a tool can find out
+	// Discoverable says that at this XMPP server anybody with a tool can find out
 	// that somebody is connected who hides, as at ejabberd: people are told so when
 	// they are asked for their consent.
 	Discoverable bool

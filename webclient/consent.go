@@ -10,10 +10,11 @@ import (
 )
 
 // ConsentTextVersion is the newest version of the texts that the panel shows when
-// it asks for consent: the first, and the second which is that of servers where
-// contacts can find out more (see Config.Discoverable). Raise it together with the
-// panel's consentTextVersion.
-const ConsentTextVersion = 2
+// it asks for consent: the first, and the third which is that of servers where
+// others can find out more (see Config.Discoverable). The second said there that
+// only former and present contacts can. Raise it together with the panel's
+// consentTextVersion.
+const ConsentTextVersion = 3
 
 const watcherLimit = time.Minute // for reading consent and waiting for the watcher's turn
 

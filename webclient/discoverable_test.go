@@ -18,11 +18,11 @@ func TestPeopleAreToldWhatTheServerCannotHide(t *testing.T) {
 		var c consentJSON
 		alice.get("/api/v1/consent").json(t, &c)
 		assert.Equal(t, consentJSON{Presence: "nobody", Discoverable: discoverable}, c)
-		a := alice.do("PUT", "/api/v1/consent", `{"presence":"nobody","typing":false,"receipts":false,"text_version":2}`)
+		a := alice.do("PUT", "/api/v1/consent", `{"presence":"nobody","typing":false,"receipts":false,"text_version":3}`)
 		a.json(t, &c)
 		assert.True(t, c.Decided)
 		assert.Equal(t, discoverable, c.Discoverable)
-		require.Equal(t, 1, w.count(`SELECT count(*) FROM consent_changes WHERE text_version = 2`))
+		require.Equal(t, 1, w.count(`SELECT count(*) FROM consent_changes WHERE text_version = 3`))
 		var session sessionJSON
 		alice.get("/api/v1/session").json(t, &session)
 		assert.Equal(t, discoverable, session.Consent.Discoverable)

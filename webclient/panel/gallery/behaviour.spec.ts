@@ -58,7 +58,7 @@ test("nothing is preselected, and Continue says what is missing", async ({ page 
 });
 
 test("what the server cannot hide is said where it cannot, and only there", async ({ page }) => {
-  const said = page.getByText("find out with a special tool whether you are connected");
+  const said = page.getByText("anybody who knows your address can find out with a special tool whether you are connected");
   await show(page, "consent");
   await expect(page.getByText("You look offline to everyone, all the time.")).toBeVisible();
   await expect(said).toHaveCount(0);

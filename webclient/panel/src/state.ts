@@ -58,7 +58,7 @@ export interface ConsentDraft {
 
 /** Version of the consent texts that the views show; stored with each decision. Raise both when they change. */
 export function consentTextVersion(discoverable: boolean): number {
-  return discoverable ? 2 : 1;
+  return discoverable ? 3 : 1;
 }
 
 export type SignedOutReason =

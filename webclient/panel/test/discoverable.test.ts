@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { FakePanel } from "./fakes/panel.ts";
 
 describe("the text that is agreed to", () => {
-  for (const [discoverable, version] of [[false, 1], [true, 2]] as const) {
-    it(`is version ${version} where the server ${discoverable ? "tells contacts more" : "hides people"}`, async () => {
+  for (const [discoverable, version] of [[false, 1], [true, 3]] as const) {
+    it(`is version ${version} where the server ${discoverable ? "tells others more" : "hides people"}`, async () => {
       const p = new FakePanel();
       Object.assign(p.consent, { decided: false, presence: "nobody", typing: false, receipts: false, text_version: 0, discoverable });
       await p.start();

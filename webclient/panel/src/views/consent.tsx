@@ -6,7 +6,7 @@ import { Problem, ReasonButton } from "./parts.tsx";
 
 interface Props {
   draft: ConsentDraft;
-  /** What the server tells contacts in spite of "nobody" has to be said. */
+  /** What the server tells others in spite of "nobody" has to be said. */
   discoverable: boolean;
   /** What the button says: "Continue" in the first run, "Save" later. */
   action: string;
@@ -28,7 +28,7 @@ const hidden: Choice = {
 
 const discoverablyHidden: Choice = {
   ...hidden,
-  text: "You look offline to everyone, in every ordinary app. Messages reach you as usual. But somebody whom you once allowed to see you "
+  text: "You look offline to everyone, in every ordinary app. Messages reach you as usual. But anybody who knows your address "
     + "can find out with a special tool whether you are connected: this chat server cannot keep that from them.",
 };
 
