@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,6 +26,22 @@ func BenchmarkMessage(b *testing.B) {
 				s.FromClient(e)
 				s.FromServer(e)
 			}
+		})
+	}
+}
+
+// BenchmarkSignals takes many signals out of one message. The time for each does not grow with their number, but for the memory that they need.
+func BenchmarkSignals(b *testing.B) {
+	for name, n := range map[string]int{"1000": 1000, "8000": 8000} {
+		b.Run(name, func(b *testing.B) {
+			s := bound(b, nobody, true)
+			e, err := framing.ParseFrame([]byte("<message xmlns='jabber:client' xmlns:c='http://jabber.org/protocol/chatstates' to='bob@social.example'>"+
+				strings.Repeat("<c:a/>", n)+"</message>"), framing.ClientLimits)
+			require.NoError(b, err)
+			for b.Loop() {
+				s.FromClient(e)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/signal")
 		})
 	}
 }

@@ -3,7 +3,6 @@ package policy
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -40,25 +39,4 @@ func TestShellsAreHeld(t *testing.T) {
 	}
 	room := strings.Replace(chat, "'chat'", "'groupchat'", 1)
 	require.Equal(t, room+"<subject/>"+closing, string(client(t, s, room+composes+"<subject/>"+closing).Frame), "a room loses its subject")
-}
-
-// leastTime is how long s takes to judge a message of n signals, at best.
-func leastTime(t *testing.T, s *Stream, n int) time.Duration {
-	t.Helper()
-	e := parse(t, "<message xmlns='jabber:client' xmlns:c='http://jabber.org/protocol/chatstates' to='juliet@capulet.example'>"+strings.Repeat("<c:a/>", n)+closing)
-	least := time.Hour
-	for range 30 {
-		began := time.Now()
-		v := s.FromClient(e)
-		least = min(least, time.Since(began))
-		require.Equal(t, "message-typing", v.Reason)
-	}
-	return least
-}
-
-// A message of eight times as many signals takes some eight times as long, and not its square: here that would be more than forty.
-func TestManySignalsCostNoSquare(t *testing.T) {
-	s := bound(t, nobody, true)
-	few, many := leastTime(t, s, 1000), leastTime(t, s, 8000)
-	require.Less(t, many, 25*few, "%v for a thousand", few)
 }
