@@ -85,6 +85,9 @@ func (b *blocks) push(change *framing.Element) {
 			who := item.Attr("jid")
 			b.Who = slices.DeleteFunc(b.Who, func(known string) bool { return known == who })
 		}
+		if len(b.Who) == 0 {
+			b.Who = nil
+		}
 	}
 }
 
@@ -153,5 +156,5 @@ func (s *Stream) outdate() {
 		}
 	}
 	s.state.ListSet = false
-	s.state.Blocks.Changed = active || s.hidden() && !s.state.NoLists
+	s.state.Blocks.Changed = s.state.Blocks.Changed || active || s.hidden() && !s.state.NoLists
 }

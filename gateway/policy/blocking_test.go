@@ -269,6 +269,16 @@ func TestBlockingOvertakesTheWalk(t *testing.T) {
 	require.Equal(t, EndStream, server(t, s, push(unblockTybalt)).Then, "it may be active already")
 
 	s = boundAsking(t, nobody)
+	request = client(t, s, useOurs)
+	client(t, s, blockTybalt)
+	s.SetConsent(contacts)
+	client(t, s, blockTybalt)
+	require.Equal(t, Nothing, server(t, s, "<iq type='result' id='x'/>").Then, "another answer is to come")
+	s.FromServer(parse(t, answer(t, request.Frame, true)))
+	server(t, s, push(blockTybalt))
+	require.Equal(t, EndStream, server(t, s, "<iq type='result' id='x'/>").Then, "what is out of date stays so")
+
+	s = boundAsking(t, nobody)
 	stepOver(t, s, useNone, true)
 	client(t, s, blockTybalt)
 	require.Equal(t, EndStream, server(t, s, "<iq type='result' id='x'/>").Then, "it would be activated again as it is")

@@ -20,7 +20,8 @@ type world struct {
 	s     *Stream
 	r     *rand.Rand
 	lists bool
-	sub   string // the contact's entry on the person's list: both, from, to, ask
+	blocking
+	sub string // the contact's entry on the person's list: both, from, to, ask
 
 	towards   []leaving // on the way to the server
 	back      []string  // on the way to the client
@@ -68,6 +69,7 @@ var doings = []said{
 	{"<presence type='subscribe'" + ourJuliet, always}, {"<presence type='unsubscribe'" + ourJuliet, always},
 	{"<presence type='unsubscribed'" + ourJuliet, always},
 	{strings.Replace(removeHer, "capulet", "social", 1), always},
+	{strings.Replace(unblockAll, "id='x'", "id='4'", 1), always},
 	{"<iq type='set' id='4'><block xmlns='urn:xmpp:blocking'><item jid='juliet@social.example'/></block></iq>", always},
 	{joinRoom, always}, {"<presence to='tea@rooms.social.example/romeo'/>", always},
 	{"<message to='juliet@social.example' type='chat'>" + body + "</message>", always},
@@ -188,6 +190,9 @@ func (w *world) expose() {
 
 // serveIQ answers: privacy lists if there are any, and an error for the rest.
 func (w *world) serveIQ(e *framing.Element, to target, hidden bool) {
+	if w.serveBlocking(e, to) {
+		return
+	}
 	if first := e.First(); to.class == toAccount && e.Type() == "set" {
 		removes := strings.Contains(string(first.Raw), "subscription='remove'")
 		switch {
@@ -205,7 +210,9 @@ func (w *world) serveIQ(e *framing.Element, to target, hidden bool) {
 		name := item.Attr("name")
 		switch {
 		case item.Name.Local == "list":
-			w.saved = w.saved || name == ListName
+			if name == ListName {
+				w.store(item)
+			}
 		case name == "":
 			w.active = false
 		case name == ListName:
@@ -241,6 +248,9 @@ func (w *world) deliver() {
 		require.NotContains(w.t, out.ID(), "tl-")
 	}
 	w.delivered++
+	if v.Then == EndStream {
+		w.again()
+	}
 }
 
 func (w *world) drain() {
@@ -256,6 +266,7 @@ func (w *world) check() {
 	require.Equal(w.t, w.sent, w.counted)
 	require.Equal(w.t, w.answered, w.delivered)
 	require.Equal(w.t, w.active, w.s.state.ListActive, "the policy knows whether the list is active")
+	w.checkBlocked()
 	if w.s.Consent().Presence || !w.s.Settled() {
 		return
 	}
@@ -299,25 +310,22 @@ func (w *world) resume() {
 		w.s = s
 	default:
 		require.True(w.t, errors.Is(err, ErrNarrower) && !hiddenAndSettled)
-		w.s = bound(w.t, w.s.Consent(), w.lists)
-		w.present, w.directed, w.told, w.contact, w.saved = false, false, false, "", w.lists
-		w.active = w.lists && !w.s.Consent().Presence
+		w.again()
 	}
 }
 
 // TestNothingLeaksAndNothingIsLost drives streams at random: any client, any order, changes of consent and cuts in between.
 func TestNothingLeaksAndNothingIsLost(t *testing.T) {
 	consents := []Consent{nobody, contacts, all, {Typing: true}, {Receipts: true}}
-	for seed := range uint64(300) {
+	for seed := range uint64(6000) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
 			w := &world{t: t, r: r, lists: r.IntN(4) > 0, sub: []string{"both", "both", "from", "to", "ask"}[r.IntN(5)]}
 			c := consents[r.IntN(len(consents))]
-			w.s = bound(t, c, w.lists)
-			w.active = w.lists && !c.Presence
-			w.saved = w.active
+			w.inLists = w.lists && r.IntN(2) == 0
+			w.bind(c)
 			for range 120 {
-				switch n := r.IntN(40); {
+				switch n := r.IntN(41); {
 				case n < 24:
 					w.do(doings[r.IntN(len(doings))])
 				case n < 30:
@@ -330,6 +338,8 @@ func TestNothingLeaksAndNothingIsLost(t *testing.T) {
 					w.check()
 				case n < 39:
 					w.resume()
+				case n < 40:
+					w.elsewhere()
 				default:
 					w.drain()
 					w.walk()
