@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/trunkline-chat/trunkline/gateway"
 	"github.com/trunkline-chat/trunkline/gateway/framing"
 	"github.com/trunkline-chat/trunkline/internal/integration"
 )
@@ -104,6 +105,36 @@ func TestHiddenLooksGone(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestSignalsThatWereNotReadDoNotComeBack: the end of a hidden session shows in
+// no error for what it had not acknowledged. Text is in the archive.
+func TestSignalsThatWereNotReadDoNotComeBack(t *testing.T) {
+	proxy := newLine(t)
+	s := newStack(t, stackConfig{prosody: "smacks_hibernation_time = 1\n", prosodyHost: withoutOffline, line: proxy, change: func(c *gateway.Config) {
+		c.Issuer = nil
+	}})
+	s.contacts("alice", "bob")
+	carol := s.observer("carol")
+	// With another session of hers mod_smacks sends back what it cannot keep.
+	phone := integration.Connect(t, s.server, "alice", s.password("alice"), "phone")
+	alice := s.online("alice", "")
+	alice.say("<enable xmlns='" + nsSM + "' resume='true' max='1'/>")
+	require.True(t, alice.next().Is(nsSM, "enabled"))
+	alice.say("<presence xmlns='jabber:client'/>")
+	alice.sync()
+	for _, x := range []string{
+		"<message type='chat' id='typing' TO><composing xmlns='" + chatStates + "'/></message>",
+		"<message type='chat' id='text' TO><body>x</body></message>",
+		"<message type='headline' id='news' TO><body>x</body></message>",
+	} {
+		carol.Say(strings.Replace(x, "TO", "to='"+alice.jid+"'", 1))
+	}
+	alice.expect("the last", func(e *framing.Element) bool { return e.ID() == "news" })
+	proxy.cut()
+	s.gone(alice.jid)
+	require.Empty(t, fromAlice(carol.Sync()))
+	phone.Sync()
 }
 
 // TestHiddenNeedNotMissAnything: what looks gone is there for who may know it.

@@ -118,10 +118,9 @@ module:hook("iq/full", function (event)
 	end
 end, 50);
 
--- Whether a message is kept for somebody who is gone: mod_offline takes each,
--- mod_mam has put its mark on those that it archived.
-local function is_kept(stanza, bare)
-	return is_loaded(host, "offline") or stanza:get_child_with_attr("stanza-id", "urn:xmpp:sid:0", "by", bare);
+-- mod_mam has put its mark on what it archived; mod_offline takes each message.
+local function is_archived(stanza, bare)
+	return stanza:get_child_with_attr("stanza-id", "urn:xmpp:sid:0", "by", bare) and true or nil;
 end
 
 local function forbids_keeping(stanza)
@@ -141,7 +140,8 @@ local function message(event)
 		if session then return bounce(event); end
 		return;
 	end
-	if not stanza:get_child("body") or not forbids_keeping(stanza) or is_kept(stanza, bare) then return; end
+	if not stanza:get_child("body") or not forbids_keeping(stanza) then return; end
+	if is_loaded(host, "offline") or is_archived(stanza, bare) then return; end
 	local hidden, shown = count(bare, from, true);
 	if (session or hidden > 0) and shown == 0 then return bounce(event); end
 end
@@ -160,13 +160,17 @@ end, -3);
 
 -- What a session has not acknowledged when it ends, mod_smacks sends back, and
 -- each contact whose presence is among it would get an error from the session,
--- as would who typed. Text is left to mod_smacks, which keeps it if it can.
+-- as would who wrote. Text of which the archive has no copy is left to mod_smacks.
 module:hook("delivery/failure", function (event)
 	local session, stanza = event.session, event.stanza;
 	if session.activePrivacyList ~= hidden_list then return; end
 	if stanza.name == "presence" then return true; end
 	if stanza.name ~= "message" or may_know(session, stanza.attr.from) then return; end
 	if stanza.attr.type == "headline" or not stanza:get_child("body") then return true; end
+	-- Of the last session's mod_smacks takes care, with mod_offline.
+	local bare = jid.bare(session.full_jid);
+	local sessions = bare_sessions[bare] and bare_sessions[bare].sessions or {};
+	if next(sessions, next(sessions)) then return is_archived(stanza, bare); end
 end, 10);
 
 ---- Blocking ------------------------------------------------------------------
