@@ -21,6 +21,7 @@ const (
 
 	followerPrefix = "consent/" // of the rows in cursors
 	followerEnd    = "consent0" // the first name behind them
+	followerEnded  = -1         // the seq of a process that has ended
 
 	consentPage   = 500             // changes read at once
 	followerRenew = 5 * time.Minute // how often a follower says that it is there
@@ -54,7 +55,8 @@ func newConsentFeed(rand io.Reader) (consentFeed, error) {
 
 // Begin notes where the feed of consent stands: of every change after it, by any
 // process that shares the database, Run tells Config.ConsentChanged. Call it before
-// the first stream opens; Run does it for who has not.
+// the first stream opens, and before sessions are looked at that processes which
+// have ended left waiting for a resumption; Run does it for who has not.
 func (s *Server) Begin(ctx context.Context) error {
 	f := &s.consents
 	f.begin.Lock()
@@ -68,6 +70,11 @@ func (s *Server) Begin(ctx context.Context) error {
 	}
 	if err := s.sayHowFar(ctx); err != nil {
 		return err
+	}
+	_, err = s.cfg.DB.ExecContext(ctx, `DELETE FROM cursors WHERE name >= $1 AND name < $2 AND seq = $3`,
+		followerPrefix, followerEnd, followerEnded)
+	if err != nil {
+		return fmt.Errorf("webclient: who followed changes of consent: %w", err)
 	}
 	f.begun = true
 	return nil
@@ -210,12 +217,15 @@ func (s *Server) sayHowFar(ctx context.Context) error {
 	return nil
 }
 
-// leaveConsent takes the row away: nobody waits for a process that has ended.
+// leaveConsent says that this process has ended. Sessions that were cut may wait at
+// the XMPP server as it left them, so a change is not known to hold until another
+// process has begun: it looks at all that wait.
 func (s *Server) leaveConsent(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), consentGoing)
 	defer cancel()
-	if _, err := s.cfg.DB.ExecContext(ctx, `DELETE FROM cursors WHERE name = $1`, s.consents.name); err != nil {
-		s.cfg.Log.WarnContext(ctx, "changes of consent wait for this process for some minutes yet", "error", err)
+	if _, err := s.cfg.DB.ExecContext(ctx, `UPDATE cursors SET seq = $2, at = $3 WHERE name = $1`,
+		s.consents.name, followerEnded, s.cfg.Now().UnixMilli()); err != nil {
+		s.cfg.Log.WarnContext(ctx, "changes of consent wait for this process until it is forgotten", "error", err)
 	}
 }
 

@@ -162,6 +162,8 @@ func TestWithdrawalAtAnotherNode(t *testing.T) {
 	_, jid = online()
 	bob.Expect("alice again", of(jid, ""))
 	assert.Equal(t, exitOK, one.stop())
-	alices.shows("nobody") // nobody waits for a node that has ended
+	three := startServing(t, path, nil)
+	alices.shows("nobody") // nobody waits for a node that has ended once another has begun
+	assert.Equal(t, exitOK, three.stop())
 	assert.Equal(t, exitOK, two.stop())
 }
