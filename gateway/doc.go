@@ -23,7 +23,8 @@
 //     used; ConsentChanged returns when the live streams obey.
 //   - XEP-0198 passes through, counts untouched. What a resumed stream needs is
 //     kept by Resumptions under a hash of the SM id; a session whose state is
-//     unknown, or which shows more than is agreed, is not resumed but ended.
+//     unknown, or which shows more than is agreed, is not resumed but ended. What
+//     is kept never shows less than the server does: it is saved first.
 //   - Memory per stream is bounded. A browser that reads too slowly, or is gone
 //     without a word, is cut off so that it can resume. Buffers belong to
 //     streams only while something is in them.
@@ -53,7 +54,8 @@
 //	writeOn  writes what a connection did not take at once (queue), one for
 //	         each side at most; it ends when that side has caught up
 //	keep     saves the state that a resumption needs, while there is something
-//	         to save; refresh does it again after a long time
+//	         to save, once a second at most if nobody sees what changed; refresh
+//	         does it again after a long time
 //	leave    ends the stream: it says goodbye to both sides, waits for all the
 //	         goroutines above, and then tells the registry and done
 //
@@ -72,11 +74,13 @@
 //
 // The lock of a stream (mu) is held while a verdict is asked for and carried
 // out, never while something waits for the network: carrying out means adding
-// to a queue. Under it may be taken those of the policy, a queue, the registry,
+// to a queue. Between the two it is let go while a step of the client's that shows
+// it to more people is saved (keepFirst); the next verdict about its elements
+// waits for that. Under it may be taken those of the policy, a queue, the registry,
 // the hibernation (and under that the policy's), the guesses with their rows and
-// tables, and the stream's life, none of which waits. Those of the pulse and of
+// tables, and keeping's with the stream's life, none of which waits. Those of the pulse and of
 // resting are taken with none of these held. One lock is held during a wait:
-// that of keeping, while the state is saved or deleted; mu may be taken under it.
+// that of keeping (one), while the state is saved or deleted; mu may be taken under it.
 // Only the goroutine that set a queue's busy, or the writeOn it starts, writes to
 // the connection; it holds no lock while it does.
 package gateway

@@ -105,6 +105,9 @@ var (
 		code: websocket.StatusBadGateway, text: "The chat server did not answer in time."}
 	endArm = ending{reason: "hiding_failed", condition: framing.InternalServerError,
 		code: websocket.StatusInternalError, text: "Presence could not be hidden in time."}
+	// endUnsaved is for a step that would show more than a resumption could know of.
+	endUnsaved = ending{reason: "state_unsaved", condition: framing.InternalServerError,
+		code: websocket.StatusInternalError, text: "What you were about to show could not be noted, so it was not shown. Please connect again."}
 	endRevoked = ending{reason: "revoked", condition: framing.NotAuthorized,
 		code: websocket.StatusPolicyViolation, text: "The login has ended."}
 	endConsent = ending{reason: "consent_changed", condition: framing.Reset,

@@ -225,8 +225,28 @@ func (s *stream) judgeClient(e *framing.Element) {
 func (s *stream) carryClient(e *framing.Element) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.carry(e, s.policy.FromClient(e))
+	if e.Is(framing.NSClient, "message") { // it shows the stream to nobody who could not see it
+		v := s.policy.FromClient(e)
+		if s.carry(e, v); v.Action == policy.Replace {
+			s.markStale(false)
+		}
+		return
+	}
+	before := s.policy.Exposure()
+	v := s.policy.FromClient(e)
+	now := s.policy.Exposure()
+	if v.Action == policy.End || !now.WiderThan(before) || !s.isKept() {
+		if s.carry(e, v); e.IsStanza() {
+			s.markStale(now != before)
+		}
+	} else if s.keepFirst() {
+		s.carry(e, v)
+	}
 }
+
+// isKept says whether the session can be resumed with a saved state. It expects
+// s.mu to be held.
+func (s *stream) isKept() bool { return s.sm.previd != "" && s.g.cfg.Resumptions != nil }
 
 // carry does what a verdict about e says. It expects s.mu to be held.
 func (s *stream) carry(e *framing.Element, v policy.Verdict) {
@@ -246,9 +266,5 @@ func (s *stream) carry(e *framing.Element, v policy.Verdict) {
 		}
 	case policy.End:
 		s.finish(endPolicy(v))
-		return
-	}
-	if v.Action == policy.Replace || (e.IsStanza() && !e.Is(framing.NSClient, "message")) {
-		s.markStale()
 	}
 }

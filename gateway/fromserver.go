@@ -137,6 +137,11 @@ func (s *stream) judgeServer(e *framing.Element) {
 func (s *stream) carryServer(e *framing.Element) policy.Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	is := e.Is(framing.NSClient, "iq")
+	var before policy.Exposure
+	if is {
+		before = s.policy.Exposure()
+	}
 	v := s.policy.FromServer(e)
 	s.g.metrics.stanza("server", v)
 	for _, frame := range v.Inject {
@@ -151,8 +156,8 @@ func (s *stream) carryServer(e *framing.Element) policy.Verdict {
 	case !s.policy.Waiting() && !s.resuming():
 		s.release()
 	}
-	if e.Is(framing.NSClient, "iq") {
-		s.markStale()
+	if is {
+		s.markStale(s.policy.Exposure() != before)
 	}
 	return v
 }

@@ -67,7 +67,7 @@ type hibernation struct {
 // newHibernation is for accounts that may have so many streams at a time.
 func newHibernation(now func() time.Time, log *slog.Logger, streams int) *hibernation {
 	return &hibernation{
-		now: now, log: log, changed: make(chan struct{}, 1), known: newSleepers(), most: maxSleepers, perAccount: sleepersPerLive * streams,
+		now: now, log: log, changed: make(chan struct{}, 1), known: newSleepers(), most: maxSleepers, perAccount: Limits{PerAccount: streams}.SessionsPerAccount(),
 	}
 }
 

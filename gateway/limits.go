@@ -37,6 +37,7 @@ type Limits struct {
 	EndedAtOnce  int            // hibernating sessions being ended at a time, 4
 	Hibernation  time.Duration  // longest time a server keeps a cut session, 1 h
 	RefreshState time.Duration  // how often a live stream's saved state is renewed, 30 min
+	SaveEvery    time.Duration  // how often a change that nobody sees is saved, 1 s
 
 	// Rates. Who is faster is read from later; see Patience.
 	Stream     Pace // of one stream: 50 stanzas and 128 KiB a second
@@ -65,6 +66,10 @@ type Pace struct {
 	Bytes   int // of the connection, all of the WebSocket's included
 }
 
+// SessionsPerAccount is how many sessions of one account are remembered for a
+// resumption. Beyond it the one that the server ends first is left to the server.
+func (l Limits) SessionsPerAccount() int { return sleepersPerLive * l.complete().PerAccount }
+
 func (l Limits) complete() Limits {
 	if l.Frame.MaxBytes <= 0 {
 		l.Frame.MaxBytes = framing.ClientLimits.MaxBytes
@@ -75,7 +80,7 @@ func (l Limits) complete() Limits {
 	}{
 		{&l.AuthTime, 10 * time.Second}, {&l.Stall, 10 * time.Second}, {&l.PingEvery, 15 * time.Second},
 		{&l.DeadAfter, 44 * time.Second}, {&l.Dial, 9 * time.Second}, {&l.Grace, 3 * time.Second},
-		{&l.Goodbye, time.Second}, {&l.Hibernation, time.Hour}, {&l.RefreshState, 30 * time.Minute},
+		{&l.Goodbye, time.Second}, {&l.Hibernation, time.Hour}, {&l.RefreshState, 30 * time.Minute}, {&l.SaveEvery, time.Second},
 		{&l.Lookup, 3 * time.Second}, {&l.Connect, 4 * time.Second}, {&l.Secure, 5 * time.Second},
 		{&l.Answer, 5 * time.Second},
 		{&l.Burst, 10 * time.Second}, {&l.Patience, 5 * time.Second},

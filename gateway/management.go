@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +61,9 @@ func (s *stream) resume(e *framing.Element) {
 // tryResume returns what the client is to be told, nil if the server tells it.
 func (s *stream) tryResume(e *framing.Element, previd string) []byte {
 	state, err := s.g.load(s.ctx, previd)
+	if err == nil && state != nil {
+		err = s.renewConsent()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sm.previd != "" || s.policy.JID() != "" {
@@ -78,6 +83,29 @@ func (s *stream) tryResume(e *framing.Element, previd string) []byte {
 	s.sm.count(e)
 	s.hold(&endServerSlow)
 	s.toServer(e.Raw)
+	return nil
+}
+
+// renewConsent asks again what may be shown: the login was a while ago, and a change
+// may have been made where this process did not hear of it. What it has heard
+// of meanwhile counts instead.
+func (s *stream) renewConsent() error {
+	s.mu.Lock()
+	account, told := s.who.account, s.consent
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(s.ctx, lookupTimeout)
+	defer cancel()
+	c := policy.Consent{}
+	var err error
+	if c.Presence, c.Typing, c.Receipts, err = s.g.cfg.Consents.Consent(ctx, account); err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.consent == told && s.policy.JID() == "" {
+		s.consent = &c
+		s.policy.SetConsent(c) // unbound: nothing is to be done but to know
+	}
 	return nil
 }
 
@@ -133,7 +161,7 @@ func (s *stream) management(e *framing.Element) {
 	switch e.Name.Local {
 	case "enabled", "resumed", "failed":
 		s.manage(e)
-		s.save(true)
+		_ = s.save(true) // without a state nobody resumes it
 	}
 }
 

@@ -53,4 +53,5 @@ func (s *stream) refuseStanza(e *framing.Element, limit string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.carry(e, s.policy.Refuse(e, limit))
+	s.markStale(false)
 }

@@ -44,25 +44,27 @@ func (g *Gateway) load(ctx context.Context, previd string) (*saved, error) {
 }
 
 // save keeps what a resumption needs, if it changed or always. The state of a
-// live stream outlives the refreshing; settle sets its true end.
-func (s *stream) save(always bool) {
+// live stream outlives the refreshing; settle sets its true end. An error has been
+// logged; the state may have been saved all the same.
+func (s *stream) save(always bool) error {
 	s.mu.Lock()
 	id, ok := s.sm.previd, s.g.cfg.Resumptions != nil
 	life := s.sm.max + 3*s.g.limits.RefreshState
 	s.mu.Unlock()
-	if id != "" && ok {
-		s.store(life, always, time.Time{})
+	if id == "" || !ok {
+		return nil
 	}
+	return s.store(life, always, time.Time{})
 }
 
 // store saves the state, one at a time. cutAt is zero for a live stream, whose
 // state is not touched any more once the stream is over: it is settle's then, or
 // that of another process.
-func (s *stream) store(life time.Duration, always bool, cutAt time.Time) {
+func (s *stream) store(life time.Duration, always bool, cutAt time.Time) error {
 	s.keeping.one.Lock()
 	defer s.keeping.one.Unlock()
 	if cutAt.IsZero() && s.isOver() {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	state := saved{
@@ -73,8 +75,9 @@ func (s *stream) store(life time.Duration, always bool, cutAt time.Time) {
 	snapshot, err := s.policy.Snapshot()
 	s.mu.Unlock()
 	if err != nil || (!always && string(snapshot) == stored) {
-		return
+		return err
 	}
+	s.keeping.saved.Store(max(1, s.g.paces.now()))
 	state.Policy = snapshot
 	if !cutAt.IsZero() {
 		state.Cut = cutAt.UnixMilli()
@@ -88,11 +91,12 @@ func (s *stream) store(life time.Duration, always bool, cutAt time.Time) {
 	}
 	if err != nil {
 		s.log().Warn("gateway: resumption not saved", "account", account, "error", err)
-		return
+		snapshot = nil // nobody knows what is saved now
 	}
 	s.mu.Lock()
 	s.sm.stored = string(snapshot)
 	s.mu.Unlock()
+	return err
 }
 
 // settle does what remains of a stream's XEP-0198 at its end: a cut session
@@ -113,8 +117,8 @@ func (s *stream) settle(e ending) {
 		return
 	}
 	now := s.g.cfg.Now()
-	if m.previd != "" && s.g.cfg.Resumptions != nil {
-		s.store(m.max+expiryMargin, !e.elsewhere, now)
+	if m.previd != "" && s.g.cfg.Resumptions != nil && (!e.elsewhere || s.isOurs()) {
+		_ = s.store(m.max+expiryMargin, !e.elsewhere, now)
 	}
 	s.g.asleep.add(sleeper{
 		binding: who, previd: id, handled: m.handled, aware: s.aware, node: s.g.node,
@@ -123,6 +127,20 @@ func (s *stream) settle(e ending) {
 		shown = p.Consent().Presence
 		return shown, s.doomed.Load() || (!shown && !p.Settled())
 	})
+}
+
+// isOurs reports whether the state changed since it was saved, and no other
+// process has taken the session over meanwhile.
+func (s *stream) isOurs() bool {
+	s.mu.Lock()
+	previd, stored := s.sm.previd, s.sm.stored
+	now, err := s.policy.Snapshot()
+	s.mu.Unlock()
+	if err != nil || string(now) == stored {
+		return false
+	}
+	state, err := s.g.load(context.WithoutCancel(s.ctx), previd)
+	return err == nil && state != nil && state.Node == s.g.node
 }
 
 // forgetState deletes the state after a save that is under way.

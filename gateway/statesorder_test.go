@@ -47,8 +47,10 @@ func testAClosedSessionStaysForgotten(t *testing.T, kind serverKind) {
 	alice := s.online("alice", "")
 	alice.enable()
 	require.Eventually(t, func() bool { return s.states.count() == 1 }, waitLimit, time.Millisecond)
+	alice.say("<presence xmlns='jabber:client'/>") // saved before it goes on
+	alice.sync()
 	slow.held.Store(true)
-	alice.say("<presence xmlns='jabber:client'/>")
+	alice.say("<presence xmlns='jabber:client' type='unavailable'/>") // saved meanwhile
 	<-slow.entered
 	alice.say("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>")
 	alice.expect("<close/>", framing.IsClose)

@@ -341,5 +341,5 @@ func (s *stream) setConsent(account string, c policy.Consent) {
 			}
 		})
 	}
-	s.markStale()
+	s.markStale(true)
 }

@@ -13,19 +13,40 @@ import (
 // sweepEvery is how often states that nobody can resume any more are deleted.
 const sweepEvery = 5 * time.Minute
 
+// eachAtOnce is how many states are held in memory while all are handed over.
+const eachAtOnce = 50
+
 // resumptions keeps what a stream needs in order to be resumed (XEP-0198) in
 // the database, so that it can be resumed after a restart or through another
 // node. Any goroutine may call its methods.
 type resumptions struct {
-	db  *sqldb.DB
-	now func() time.Time
+	db   *sqldb.DB
+	now  func() time.Time
+	most int // states of one account
 }
 
-// SaveResumption stores state under key, in place of what was there.
+// SaveResumption stores state under key, in place of what was there. Of an account
+// that has too many the one is forgotten whose time is over first, but not this.
 func (r *resumptions) SaveResumption(ctx context.Context, key []byte, account string, state []byte, expires time.Time) error {
-	_, err := r.db.ExecContext(ctx, `INSERT INTO resumptions (key, account_id, state, expires_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (key) DO UPDATE SET account_id = excluded.account_id, state = excluded.state, expires_at = excluded.expires_at`,
+	result, err := r.db.ExecContext(ctx, `UPDATE resumptions SET account_id = $2, state = $3, expires_at = $4 WHERE key = $1`,
 		key, account, state, expires.UnixMilli())
+	if err != nil {
+		return fmt.Errorf("resumptions: save: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	err = r.db.Update(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO resumptions (key, account_id, state, expires_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (key) DO UPDATE SET account_id = excluded.account_id, state = excluded.state, expires_at = excluded.expires_at`,
+			key, account, state, expires.UnixMilli())
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM resumptions WHERE key IN (SELECT key FROM resumptions
+			WHERE account_id = $1 AND key <> $2 ORDER BY expires_at DESC, key LIMIT 1000000 OFFSET $3)`, account, key, r.most-1)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("resumptions: save: %w", err)
 	}
@@ -54,35 +75,52 @@ func (r *resumptions) DeleteResumption(ctx context.Context, key []byte) error {
 	return nil
 }
 
-// EachResumption hands over every state whose time is not over.
+// EachResumption hands over every state whose time is not over, in the order of
+// their keys. It may ask the database and change it meanwhile: what comes in between
+// may be left out.
 func (r *resumptions) EachResumption(ctx context.Context, each func(account string, state []byte, expires time.Time) error) error {
-	rows, err := r.db.QueryContext(ctx, `SELECT account_id, state, expires_at FROM resumptions WHERE expires_at > $1`, r.now().UnixMilli())
-	if err != nil {
-		return fmt.Errorf("resumptions: list: %w", err)
-	}
-	defer rows.Close()
-	type row struct {
-		account string
-		state   []byte
-		expires int64
-	}
-	var all []row // each may ask the database as well
-	for rows.Next() {
-		var v row
-		if err := rows.Scan(&v.account, &v.state, &v.expires); err != nil {
+	for after := []byte{}; ; {
+		page, err := r.page(ctx, after)
+		if err != nil {
 			return fmt.Errorf("resumptions: list: %w", err)
 		}
-		all = append(all, v)
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("resumptions: list: %w", err)
-	}
-	for _, v := range all {
-		if err := each(v.account, v.state, time.UnixMilli(v.expires)); err != nil {
-			return err
+		for _, v := range page {
+			if err := each(v.account, v.state, time.UnixMilli(v.expires)); err != nil {
+				return err
+			}
 		}
+		if len(page) < eachAtOnce {
+			return nil
+		}
+		after = page[len(page)-1].key
 	}
-	return nil
+}
+
+// saved is one row.
+type saved struct {
+	key     []byte
+	account string
+	state   []byte
+	expires int64
+}
+
+// page reads the next rows after a key.
+func (r *resumptions) page(ctx context.Context, after []byte) ([]saved, error) {
+	rows, err := r.db.QueryContext(ctx, `SELECT key, account_id, state, expires_at FROM resumptions
+		WHERE expires_at > $1 AND key > $2 ORDER BY key LIMIT $3`, r.now().UnixMilli(), after, eachAtOnce)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var page []saved
+	for rows.Next() {
+		var v saved
+		if err := rows.Scan(&v.key, &v.account, &v.state, &v.expires); err != nil {
+			return nil, err
+		}
+		page = append(page, v)
+	}
+	return page, rows.Err()
 }
 
 // Run deletes states whose time is over, until ctx ends.

@@ -113,7 +113,7 @@ func newNode(ctx context.Context, cfg *config.Config, log *slog.Logger) (*node, 
 	if n.db, err = sqldb.Open(ctx, cfg.StoreURL().Reveal()); err != nil {
 		return nil, err
 	}
-	n.resume = &resumptions{db: n.db, now: time.Now}
+	n.resume = &resumptions{db: n.db, now: time.Now, most: limits(cfg).SessionsPerAccount()}
 	for _, build := range []func() error{
 		n.newTokens, n.newGateway, n.newWebclient, n.newCore, n.newFronts, n.newKickers,
 	} {

@@ -15,7 +15,7 @@ const (
 	// after their answer, because a resumed stream hears the answer again; an answer to one that was forgotten reaches the
 	// client as it is, to no request of its own, and the counts stay right.
 	maxReplaced      = 128
-	maxReplacedBytes = 64 << 10
+	maxReplacedBytes = 8 << 10
 
 	// maxDirected bounds the rooms of one stream, and maxDirectedBytes their addresses.
 	maxDirected      = 256

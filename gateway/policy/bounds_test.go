@@ -12,7 +12,7 @@ import (
 )
 
 // maxSaved is what a resumption may need at the very most, in bytes.
-const maxSaved = 700_000
+const maxSaved = 150_000
 
 // savedSize is how much the state takes within another JSON value, which escapes it anew.
 func savedSize(t *testing.T, s *Stream) int {
@@ -43,7 +43,7 @@ func TestSavedStateIsBounded(t *testing.T) {
 			}
 			require.Less(t, savedSize(t, s), maxSaved)
 			require.NotEmpty(t, s.state.Directed)
-			require.Greater(t, len(s.state.Replaced), 10, "the last ones are known")
+			require.GreaterOrEqual(t, len(s.state.Replaced), 2, "the last ones are known")
 		})
 	}
 }
