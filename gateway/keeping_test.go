@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -74,9 +75,16 @@ func kept(t *testing.T) (s *stream, l *ledger, change func(urgent bool)) {
 // numbered is the policy of a stream that has given out n ids.
 func numbered(t *testing.T, n int) *policy.Stream {
 	t.Helper()
-	id := policy.Identity{Bare: "social.example", Domain: "social.example"}
-	p, err := policy.Restore(policy.Config{Identity: id, Consent: policy.Consent{Presence: true}, Rand: rand.Reader},
-		fmt.Appendf(nil, `{"version":1,"bare":"social.example","domain":"social.example","sequence":%d}`, n))
+	c := policy.Config{
+		Identity: policy.Identity{Bare: "social.example", Domain: "social.example"},
+		Consent:  policy.Consent{Presence: true}, Rand: rand.Reader,
+	}
+	p, err := policy.New(c)
+	require.NoError(t, err)
+	b, err := p.Snapshot()
+	require.NoError(t, err)
+	b = bytes.Replace(b, []byte(`"sequence":0`), fmt.Appendf(nil, `"sequence":%d`, n), 1)
+	p, err = policy.Restore(c, b)
 	require.NoError(t, err)
 	return p
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // maxSaved is what a resumption may need at the very most, in bytes.
-const maxSaved = 150_000
+const maxSaved = 250_000
 
 // savedSize is how much the state takes within another JSON value, which escapes it anew.
 func savedSize(t *testing.T, s *Stream) int {

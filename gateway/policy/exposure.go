@@ -10,6 +10,8 @@ type Exposure struct {
 	listSet, noLists, declined bool
 	persons                    int // who got directed presence
 	steps                      int // of the privacy walk, without an answer so far
+	blocked                    int // whom the list has to name
+	outdated, unknown          bool
 }
 
 // Exposure returns what the stream shows once the server has all that the verdicts so far let through.
@@ -19,6 +21,7 @@ func (s *Stream) Exposure() Exposure {
 	x := Exposure{
 		consent: s.state.Consent, present: s.state.Present, shown: s.state.Shown, listed: s.state.ListActive,
 		listSet: s.state.ListSet, noLists: s.state.NoLists, declined: s.state.Declined,
+		blocked: len(s.state.Blocks.Who), outdated: s.state.Blocks.Changed, unknown: s.state.Blocks.Unknown,
 	}
 	for _, kind := range s.state.Directed {
 		if kind == person {
