@@ -233,6 +233,15 @@ test("the screen that appears takes the focus to its heading", async ({ page }) 
   await expect(page.getByRole("heading", { name: "What may others see?" })).toBeFocused();
 });
 
+test("a saved choice says from when it holds", async ({ page }) => {
+  for (const [state, words] of [["settings", "Saved. It holds from now on."], ["settings-pending", "Saved. It can take some minutes until it holds everywhere."]] as const) {
+    await show(page, state);
+    await page.getByRole("checkbox").first().check();
+    await page.getByRole("button", { name: "Save" }).click();
+    await expect(page.getByRole("status").filter({ hasText: words })).toBeVisible();
+  }
+});
+
 test("delivery is said in words", async ({ page }) => {
   await show(page, "conversation-delivery");
   for (const word of ["Read", "Delivered", "Sent", "Sending", "Waiting for the connection"]) {

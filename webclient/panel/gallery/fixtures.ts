@@ -185,5 +185,6 @@ export const states: Record<string, () => State> = {
   "xmpp-down": () => at({ kind: "list" }, { connection: { kind: "server-down", nextAt: NOW + 30_000, attempt: 5 } }),
   "notice": () => at({ kind: "list" }, { notice: "That could not be done. Try again in a minute." }),
   "settings": () => at({ kind: "settings" }),
+  "settings-pending": () => at({ kind: "settings" }, { consent: { ...base.consent, pending: true } }),
   "settings-undecided": () => at({ kind: "settings" }, { consentDraft: { presence: "nobody", typing: true, receipts: false, saving: true, error: "" } }),
 };

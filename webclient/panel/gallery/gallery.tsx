@@ -44,6 +44,13 @@ const api = new Api({
 /** The few actions that answer at once, so that controls can be tried; all are written down. */
 const live: Partial<Actions> = {
   draftConsent: (part) => change({ consentDraft: { ...state.value.consentDraft, ...part } }),
+  saveConsent: () => {
+    const { presence, typing, receipts } = state.value.consentDraft;
+    if (presence === null) return;
+    const saving = (on: boolean): Partial<State> => ({ consentDraft: { ...state.value.consentDraft, saving: on } });
+    change(saving(true));
+    setTimeout(() => change({ ...saving(false), consent: { ...state.value.consent, presence, typing, receipts } }));
+  },
   select: (ids, on) => change({ people: select(state.value.people, ids, on) }),
   subscribe: (id, on) => change({ people: tickSubscribe(state.value.people, id, on) }),
   searchFollows: (text) => change({ people: { ...state.value.people, query: text } }),

@@ -285,7 +285,6 @@ class Core implements Actions {
     const consent = await this.#session.saveConsent();
     const account = this.#cell.state.account;
     if (!consent || !account) return;
-    if (consent.pending) this.tell("Saved. It can take some minutes until it holds everywhere.");
     if (!first) return this.#chat?.consentChanged(consent);
     this.#begin(account, "");
     this.#people();

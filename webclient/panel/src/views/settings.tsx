@@ -50,7 +50,7 @@ export function SettingsView({ state, onChange, onSave, onDevices, onSignOut, on
       <h2>What others may see</h2>
       <ConsentForm draft={consentDraft} discoverable={consent.discoverable} action="Save" onChange={onChange} onSave={onSave} />
       <p class="saved" role="status">
-        {same && saved && <><Icon name="check" size={16} />Saved. It holds from now on.</>}
+        {same && saved && <><Icon name="check" size={16} />Saved. {consent.pending ? "It can take some minutes until it holds everywhere." : "It holds from now on."}</>}
         {same && !saved && consent.changedAt && <>You chose this on {date(Date.parse(consent.changedAt))}.</>}
       </p>
       <h2>Other apps</h2>
