@@ -79,9 +79,11 @@ func TestContactSeesNothingBeforeConsentAndAllAfter(t *testing.T) {
 			}
 			// A contact's question gets what an offline device would answer.
 			bob.Say("<iq type='get' id='v' to='" + alice.jid + "'><query xmlns='jabber:iq:version'/></iq>")
-			question := alice.expect("the question", func(e *framing.Element) bool { return e.ID() == "v" })
-			alice.say("<iq xmlns='jabber:client' type='result' id='v' to='" + question.From() +
-				"'><query xmlns='jabber:iq:version'><name>told</name></query></iq>")
+			if !lists || s.prosody == nil { // else mod_auth_trunkline has answered
+				question := alice.expect("the question", func(e *framing.Element) bool { return e.ID() == "v" })
+				alice.say("<iq xmlns='jabber:client' type='result' id='v' to='" + question.From() +
+					"'><query xmlns='jabber:iq:version'><name>told</name></query></iq>")
+			}
 			answer := bob.Expect("an answer", func(e integration.Element) bool { return e.IsReply("v") })
 			require.True(t, answer.Has("service-unavailable") && !answer.Has("told"), answer.XML)
 			alice.say("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>")
