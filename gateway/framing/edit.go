@@ -68,6 +68,30 @@ func (e *Element) Appended(in *Element, content []byte) []byte {
 	return e.Rewrite(Edit{in, filled})
 }
 
+// WithoutAttr returns e's bytes without its attribute called local that has no prefix, in new memory.
+func (e *Element) WithoutAttr(local string) []byte {
+	tag := e.startTag()
+	at := 1
+	for at < len(tag) && !isSpace(tag[at]) {
+		at++
+	}
+	out := append(make([]byte, 0, len(e.Raw)), tag[:at]...)
+	for at < len(tag) {
+		name := skipSpace(tag, at)
+		size := bytes.IndexByte(tag[name:], '=')
+		if size < 0 {
+			break // white space at the end
+		}
+		quote := skipSpace(tag, name+size+1)
+		end := quote + 1 + bytes.IndexByte(tag[quote+1:], tag[quote]) + 1
+		if string(bytes.TrimRight(tag[name:name+size], " \t\r\n")) != local {
+			out = append(out, tag[at:end]...)
+		}
+		at = end
+	}
+	return append(out, e.Raw[len(tag):]...)
+}
+
 // startTag returns the start tag without what closes it.
 func (e *Element) startTag() []byte {
 	tag := bytes.TrimSuffix(e.root.Raw[e.start:e.open], []byte(">"))

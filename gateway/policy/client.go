@@ -51,6 +51,38 @@ func (s *Stream) FromClient(e *framing.Element) Verdict {
 	if v, ok := overlong(e); ok {
 		return v
 	}
+	if s.phase == running && s.misnames(e) {
+		return s.renamed(e)
+	}
+	return s.stanza(e)
+}
+
+// misnames reports whether a stanza says that it comes from another resource of the account.
+func (s *Stream) misnames(e *framing.Element) bool {
+	from, ok := e.Lookup("from")
+	if !ok || from == s.state.JID {
+		return false
+	}
+	bare, _, full := strings.Cut(from, "/")
+	return full && bare == s.state.Bare
+}
+
+// renamed judges a stanza without its from. The server writes the right one itself (RFC 6120 §8.1.2.1), but some end the stream
+// for a wrong one, ejabberd among them, and Converse sends the resource that it asked for in place of the one that it has resumed.
+func (s *Stream) renamed(e *framing.Element) Verdict {
+	e, err := framing.ParseFrame(e.WithoutAttr("from"), framing.ClientLimits)
+	if err != nil {
+		return end(framing.InternalServerError, "the address of the sender could not be taken out", "from")
+	}
+	v := s.stanza(e)
+	if v.Action == Pass {
+		v.Action, v.Frame, v.Reason = Replace, e.Raw, "from"
+	}
+	return v
+}
+
+// stanza judges a stanza.
+func (s *Stream) stanza(e *framing.Element) Verdict {
 	a := asks.Get().(*ask)
 	defer a.forget()
 	*a = ask{Stream: s, e: e, hidden: s.hidden(), to: s.target(e)}
