@@ -227,7 +227,8 @@ func (s *stream) carryClient(e *framing.Element) {
 	defer s.mu.Unlock()
 	if e.Is(framing.NSClient, "message") { // it shows the stream to nobody who could not see it
 		v := s.policy.FromClient(e)
-		if s.carry(e, v); v.Action == policy.Replace {
+		s.carry(e, v)
+		if v.Action == policy.Replace {
 			s.markStale(false)
 		}
 		return
@@ -236,7 +237,8 @@ func (s *stream) carryClient(e *framing.Element) {
 	v := s.policy.FromClient(e)
 	now := s.policy.Exposure()
 	if v.Action == policy.End || !now.WiderThan(before) || !s.isKept() {
-		if s.carry(e, v); e.IsStanza() {
+		s.carry(e, v)
+		if e.IsStanza() {
 			s.markStale(now != before)
 		}
 	} else if s.keepFirst() {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/trunkline-chat/trunkline/gateway/framing"
@@ -134,11 +135,17 @@ func (s *stream) lookup(p plain) (failure string) {
 	return s.judged(ctx, p, account)
 }
 
+// consent is what the account agreed to show now.
+func (g *Gateway) consent(ctx context.Context, account string) (c policy.Consent, err error) {
+	if c.Presence, c.Typing, c.Receipts, err = g.cfg.Consents.Consent(ctx, account); err != nil {
+		return policy.Consent{}, fmt.Errorf("gateway: consent: %w", err)
+	}
+	return c, nil
+}
+
 // judged gives a stream that is bound its policy, with the consent in force.
 func (s *stream) judged(ctx context.Context, p plain, account string) (failure string) {
-	var c policy.Consent
-	var err error
-	c.Presence, c.Typing, c.Receipts, err = s.g.cfg.Consents.Consent(ctx, account)
+	c, err := s.g.consent(ctx, account)
 	if err != nil {
 		s.log().Warn("gateway: consent cannot be read", "account", account, "error", err)
 		return "temporary-auth-failure"

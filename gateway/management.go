@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -95,10 +94,9 @@ func (s *stream) renewConsent() error {
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(s.ctx, lookupTimeout)
 	defer cancel()
-	c := policy.Consent{}
-	var err error
-	if c.Presence, c.Typing, c.Receipts, err = s.g.cfg.Consents.Consent(ctx, account); err != nil {
-		return fmt.Errorf("gateway: %w", err)
+	c, err := s.g.consent(ctx, account)
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

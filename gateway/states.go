@@ -193,10 +193,9 @@ func (g *Gateway) leftBehind(ctx context.Context, account string, b []byte, expi
 	if json.Unmarshal(b, &state) != nil || state.Previd == "" || state.Node == g.node {
 		return nil, nil
 	}
-	c := policy.Consent{}
-	var err error
-	if c.Presence, c.Typing, c.Receipts, err = g.cfg.Consents.Consent(ctx, account); err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
+	c, err := g.consent(ctx, account)
+	if err != nil {
+		return nil, err
 	}
 	m := time.Duration(state.Max) * time.Second
 	s := &sleeper{
@@ -227,9 +226,8 @@ func (g *Gateway) revive(account string, state *saved, c policy.Consent) (*polic
 
 // obeys reports whether a session shows no more than it may now.
 func (g *Gateway) obeys(ctx context.Context, account string, state *saved) bool {
-	c := policy.Consent{}
-	var err error
-	if c.Presence, c.Typing, c.Receipts, err = g.cfg.Consents.Consent(ctx, account); err != nil {
+	c, err := g.consent(ctx, account)
+	if err != nil {
 		return false
 	}
 	_, err = g.revive(account, state, c)

@@ -20,8 +20,8 @@ type metrics struct {
 	pending prometheus.Gauge
 
 	mu     sync.Mutex
-	silent time.Time // since when Mastodon does not answer; zero: it does
-	deaf   time.Time // since when changes of consent could not be followed; zero: they are
+	silent trouble // Mastodon does not answer
+	deaf   trouble // changes of consent cannot be followed
 }
 
 const outcomeUnknown = "unknown" // beside the words of accounts.standing
@@ -42,10 +42,10 @@ func newMetrics(reg prometheus.Registerer, now func() time.Time) (*metrics, erro
 	}
 	silence := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "trunkline_mastodon_unreachable_seconds",
 		Help: "For how long Mastodon has not answered; 0 while it does."},
-		func() float64 { return m.silence(now()).Seconds() })
+		func() float64 { return m.lasts(&m.silent, now()).Seconds() })
 	deafness := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "trunkline_consent_deaf_seconds",
 		Help: "For how long changes of consent by other nodes could not be followed; 0 while they are."},
-		func() float64 { return m.deafness(now()).Seconds() })
+		func() float64 { return m.lasts(&m.deaf, now()).Seconds() })
 	var errs []error
 	for _, c := range []prometheus.Collector{m.checks, m.hooks, m.refused, m.pending, silence, deafness} {
 		errs = append(errs, reg.Register(c))
@@ -60,21 +60,7 @@ func newMetrics(reg prometheus.Registerer, now func() time.Time) (*metrics, erro
 func (m *metrics) followed(err error, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch {
-	case err == nil:
-		m.deaf = time.Time{}
-	case m.deaf.IsZero():
-		m.deaf = now
-	}
-}
-
-func (m *metrics) deafness(now time.Time) time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.deaf.IsZero() {
-		return 0
-	}
-	return now.Sub(m.deaf)
+	m.deaf.note(err != nil, now)
 }
 
 // asked counts one question.
@@ -103,22 +89,32 @@ func (m *metrics) reached(err error, now time.Time) heard {
 	switch {
 	case errors.Is(err, context.Canceled):
 	case errors.Is(err, mastodon.ErrDown), errors.Is(err, mastodon.ErrNotMastodon):
-		if m.silent.IsZero() {
-			m.silent = now
-		}
+		m.silent.note(true, now)
 		return heardSilence
 	case err == nil, errors.As(err, &said):
-		m.silent = time.Time{}
+		m.silent.note(false, now)
 		return heardAnswer
 	}
 	return heardNothing
 }
 
-func (m *metrics) silence(now time.Time) time.Duration {
+// trouble is something that is so, since some time, or is not.
+type trouble struct{ since time.Time } // zero: it is not
+
+func (t *trouble) note(is bool, now time.Time) {
+	if !is {
+		t.since = time.Time{}
+	} else if t.since.IsZero() {
+		t.since = now
+	}
+}
+
+// lasts is for how long a trouble of these metrics has been so, 0 while it is not.
+func (m *metrics) lasts(t *trouble, now time.Time) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.silent.IsZero() {
+	if t.since.IsZero() {
 		return 0
 	}
-	return now.Sub(m.silent)
+	return now.Sub(t.since)
 }

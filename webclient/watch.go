@@ -74,7 +74,7 @@ func (s *Server) askAll(ctx context.Context, due []watched, pace *rate.Limiter) 
 	now := s.cfg.Now()
 	down := s.asked.hushed(now)
 	// So that its return is seen, whoever is due:
-	if len(due) == 0 && s.metrics.silence(now) > 0 && s.asked.may(now, s.pace.standingRetry) {
+	if len(due) == 0 && s.metrics.lasts(&s.metrics.silent, now) > 0 && s.asked.may(now, s.pace.standingRetry) {
 		_, err := s.cfg.Mastodon.Instance(ctx)
 		s.heard(err)
 	}
