@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/trunkline-chat/trunkline/internal/origin"
 	"github.com/trunkline-chat/trunkline/internal/sqldb"
 	"github.com/trunkline-chat/trunkline/webclient/mastodon"
 )
@@ -158,7 +159,7 @@ func (c *Config) complete() error {
 }
 
 func (c *Config) checkURLs() error {
-	public, err := origin(c.PublicURL)
+	public, err := parseOrigin(c.PublicURL)
 	if err != nil {
 		return fmt.Errorf("webclient: PublicURL: %w", err)
 	}
@@ -168,7 +169,7 @@ func (c *Config) checkURLs() error {
 	if public.Scheme == "http" && c.CrossSite {
 		return errors.New("webclient: CrossSite needs a PublicURL with https: browsers take such cookies from nowhere else")
 	}
-	instance, err := origin(c.InstanceURL)
+	instance, err := parseOrigin(c.InstanceURL)
 	if err != nil {
 		return fmt.Errorf("webclient: InstanceURL: %w", err)
 	}
@@ -182,7 +183,7 @@ func (c *Config) checkURLs() error {
 	}
 	c.MediaOrigins = slices.Clone(c.MediaOrigins) // the caller keeps its own
 	for i, raw := range c.MediaOrigins {
-		media, err := origin(raw)
+		media, err := parseOrigin(raw)
 		if err != nil {
 			return fmt.Errorf("webclient: MediaOrigins: %w", err)
 		}
@@ -205,9 +206,9 @@ func (c *Config) checkParts() error {
 	return nil
 }
 
-// origin parses scheme://host[:port] with nothing behind it but a slash. The
-// result has no path and a lower-case host.
-func origin(raw string) (*url.URL, error) {
+// parseOrigin parses scheme://host[:port] with nothing behind it but a slash. The
+// result is spelt as browsers do.
+func parseOrigin(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("%q is not a URL", raw)
@@ -219,7 +220,11 @@ func origin(raw string) (*url.URL, error) {
 		strings.ContainsAny(u.Host, " ;,'\"") {
 		return nil, fmt.Errorf("%q must be an origin: scheme and host, nothing more", raw)
 	}
-	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
+	spelt, err := origin.Of(u)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not an origin: %w", raw, err)
+	}
+	return url.Parse(spelt)
 }
 
 func loopback(host string) bool {

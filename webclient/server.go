@@ -115,10 +115,10 @@ func New(cfg Config) (*Server, error) {
 
 		wakeStanding: make(chan struct{}, 1),
 	}
-	if s.public, err = origin(cfg.PublicURL); err != nil {
+	if s.public, err = parseOrigin(cfg.PublicURL); err != nil {
 		return nil, fmt.Errorf("webclient: PublicURL: %w", err)
 	}
-	if s.instance, err = origin(cfg.InstanceURL); err != nil {
+	if s.instance, err = parseOrigin(cfg.InstanceURL); err != nil {
 		return nil, fmt.Errorf("webclient: InstanceURL: %w", err)
 	}
 	if s.consents, err = newConsentFeed(cfg.Rand); err != nil {

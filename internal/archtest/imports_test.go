@@ -45,7 +45,7 @@ var allowed = map[string][]string{
 	"tokens/extauth":                        {},
 	"tokens/kick":                           {},
 	"tokens/mastodondb":                     {"internal/sqldb"},
-	"webclient":                             {"internal/sqldb", "static", "webclient/mastodon"},
+	"webclient":                             {"internal/origin", "internal/sqldb", "static", "webclient/mastodon"},
 	"webclient/mastodon":                    {},
 	"webclient/mastodon/mastodontest":       {},
 }
