@@ -1,3 +1,10 @@
+package webclient
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
 
 // TestOriginsAreSpeltAsBrowsersDo: the Origin of a request is compared with them.
 func TestOriginsAreSpeltAsBrowsersDo(t *testing.T) {
