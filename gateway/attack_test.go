@@ -210,6 +210,13 @@ func TestAttacksBeforeTheLogin(t *testing.T) {
 			w.send(closeWith(1000, ""))
 		},
 	}
+	s.attacked(t, attacks)
+	s.awaitStreams(1)
+	require.Empty(t, bystander.sync(), "nothing has come through")
+}
+
+// attacked carries out all of them at once, and returns when they are over.
+func (s *stack) attacked(t *testing.T, attacks map[string]func(t *testing.T, w *wire)) {
 	t.Run("all", func(t *testing.T) {
 		for name, attack := range attacks {
 			t.Run(name, func(t *testing.T) {
@@ -218,8 +225,6 @@ func TestAttacksBeforeTheLogin(t *testing.T) {
 			})
 		}
 	})
-	s.awaitStreams(1)
-	require.Empty(t, bystander.sync(), "nothing has come through")
 }
 
 // TestAttacksThatTakeTheirTime is about those who would stay for ever. None logs
@@ -264,14 +269,7 @@ func TestAttacksThatTakeTheirTime(t *testing.T) {
 			}
 		},
 	}
-	t.Run("all", func(t *testing.T) {
-		for name, attack := range attacks {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				attack(t, dialWire(t, s.url))
-			})
-		}
-	})
+	s.attacked(t, attacks)
 	s.awaitStreams(0)
 }
 

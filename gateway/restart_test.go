@@ -90,12 +90,7 @@ func TestRestartLeavesAloneWhoMayWait(t *testing.T) {
 
 func testRestartLeavesAloneWhoMayWait(t *testing.T, kind serverKind) {
 	s := newStack(t, stackConfig{server: kind})
-	s.contacts("alice", "bob")
-	s.consent("alice", true, false, false)
-	bob := s.observer("bob")
-	old := s.online("alice", "?consent=walk")
-	previd := old.enable()
-	require.Equal(t, []string{"presence"}, traces(tell(old, bob)))
+	old, previd, bob := s.seen("?consent=walk")
 	s.restart(old, func() {})
 	s.consent("alice", true, true, false)
 	alice := s.connect("?consent=walk")

@@ -94,18 +94,25 @@ func testUnknownAndForeignSessionsAreNotResumed(t *testing.T, kind serverKind) {
 	}
 }
 
+// seen is a session of alice that can be resumed, and which bob, a contact, has seen.
+func (s *stack) seen(query string) (alice *peer, previd string, bob *integration.Client) {
+	s.t.Helper()
+	s.contacts("alice", "bob")
+	s.consent("alice", true, false, false)
+	bob = s.observer("bob")
+	alice = s.online("alice", query)
+	previd = alice.enable()
+	require.Equal(s.t, []string{"presence"}, traces(tell(alice, bob)))
+	return alice, previd, bob
+}
+
 func TestSessionUnderAWiderConsentIsEndedNotResumed(t *testing.T) {
 	onEachServer(t, testSessionUnderAWiderConsentIsEndedNotResumed)
 }
 
 func testSessionUnderAWiderConsentIsEndedNotResumed(t *testing.T, kind serverKind) {
 	s := newStack(t, stackConfig{server: kind})
-	s.contacts("alice", "bob")
-	s.consent("alice", true, false, false)
-	bob := s.observer("bob")
-	old := s.online("alice", "")
-	previd := old.enable()
-	require.Equal(t, []string{"presence"}, traces(tell(old, bob)))
+	old, previd, bob := s.seen("")
 	old.cut()
 	s.awaitStreams(0)
 
@@ -125,12 +132,7 @@ func TestNarrowerConsentIsNoticedAtTheResumption(t *testing.T) {
 
 func testNarrowerConsentIsNoticedAtTheResumption(t *testing.T, kind serverKind) {
 	s := newStack(t, stackConfig{server: kind})
-	s.contacts("alice", "bob")
-	s.consent("alice", true, false, false)
-	bob := s.observer("bob")
-	old := s.online("alice", "")
-	previd := old.enable()
-	require.Equal(t, []string{"presence"}, traces(tell(old, bob)))
+	old, previd, bob := s.seen("")
 	old.cut()
 	s.awaitStreams(0)
 	s.consents.set("id-alice", [3]bool{})

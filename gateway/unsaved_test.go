@@ -216,12 +216,7 @@ func TestConsentIsAskedForAtTheResumption(t *testing.T) {
 
 func testConsentIsAskedForAtTheResumption(t *testing.T, kind serverKind) {
 	s := newStack(t, stackConfig{server: kind})
-	s.contacts("alice", "bob")
-	s.consent("alice", true, false, false)
-	bob := s.observer("bob")
-	old := s.online("alice", "?consent=walk")
-	previd := old.enable()
-	require.Equal(t, []string{"presence"}, traces(tell(old, bob)))
+	old, previd, bob := s.seen("?consent=walk")
 	old.cut()
 	s.awaitStreams(0)
 	alice := s.connect("?consent=walk")
